@@ -1,0 +1,19 @@
+"""autoprefetch optimises Django querysets at run time.
+
+Wrap a queryset once, and leave the view, the serializer and the template as they are::
+
+    from autoprefetch import auto
+
+    accounts = auto(Account.objects.filter(org=request.user.org))
+
+The first time this line is evaluated, autoprefetch records which relations its rows load lazily. From the second time
+on it applies the plan made from that: `select_related` where a join cannot change the result, `prefetch_related`
+elsewhere. And it logs the code change that would do the same, ready to paste. Results stay what they were.
+"""
+
+from autoprefetch.conf import override
+from autoprefetch.errors import InvalidSettings, LazyLoadError
+from autoprefetch.proxy import auto
+from autoprefetch.reporting import report, reset, suggestions
+
+__all__ = ["InvalidSettings", "LazyLoadError", "auto", "override", "report", "reset", "suggestions"]

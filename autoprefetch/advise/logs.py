@@ -1,0 +1,61 @@
+"""Logs: every event of autoprefetch, through the stdlib logger `autoprefetch`, wrapped by structlog.
+
+The processors are given with the logger, because a structlog that nobody configured prints to stdout and passes
+`LOGGING` by. Nothing global is configured. The record's message is the text for people, and the event's name and values
+are attributes of the record (`extra`), where structlog's `ExtraAdder` and JSON formatters find them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+from autoprefetch.advise.suggestions import Suggestion
+
+SUGGESTION = "autoprefetch.suggestion"
+FAULT = "autoprefetch.fault"
+
+
+def _to_record(
+    logger: Any, method: str, event: MutableMapping[str, Any]
+) -> tuple[tuple[str, ...], dict[str, Any]]:
+    text, exc_info = event.pop("text"), event.pop("exc_info", None)
+    return (f"{event['event']}: {text}",), {"extra": dict(event), "exc_info": exc_info}
+
+
+_logger = structlog.wrap_logger(
+    logging.getLogger("autoprefetch"),
+    processors=[structlog.stdlib.filter_by_level, _to_record],
+    wrapper_class=structlog.BoundLogger,
+    context_class=dict,
+    cache_logger_on_first_use=True,
+)
+
+
+def suggested(suggestion: Suggestion) -> None:
+    """Log the code change for one call site (INFO)."""
+    _logger.info(
+        SUGGESTION,
+        text=suggestion.as_text(),
+        call_site=suggestion.call_site,
+        model=suggestion.model,
+        queries_before=suggestion.queries_before,
+        queries_after=suggestion.queries_after,
+        code=suggestion.code,
+        imports=list(suggestion.imports),
+        accessed_at=dict(suggestion.accessed_at),
+    )
+
+
+def faulted(call_site: str, fault: BaseException) -> None:
+    """Log a fault of autoprefetch's own, and what follows from it (ERROR)."""
+    _logger.error(
+        FAULT,
+        text=f"{call_site}: {type(fault).__name__} inside autoprefetch; this call site runs as plain Django from now on.",
+        call_site=call_site,
+        fault=repr(fault),
+        exc_info=fault,
+    )

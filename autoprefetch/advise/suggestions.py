@@ -1,0 +1,228 @@
+"""Suggestions: a plan as code to paste. Pure: values in, values out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models import Manager, Model, Prefetch
+from django.db.models.constants import LOOKUP_SEP
+
+from autoprefetch.learn.profiles import Profile
+from autoprefetch.plan.plans import Branch, Method, Plan
+from autoprefetch.plan.relations import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A second change that the first one needs, at another line."""
+
+    place: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """The code change that makes `auto()` unnecessary at one call site.
+
+    Attributes:
+        call_site: the function and the line where the queryset is made automatic.
+        model: the label of its model.
+        code: what to write in place of the `auto(...)` call; only the methods to append where the source is not known.
+        replaces: the call as it is written; "" where the source is not known.
+        imports: the import lines that the code needs and the module lacks.
+        edits: further changes at other lines.
+        queries_before: what plain Django runs for one evaluation of this call site.
+        queries_after: what it runs with the plan; measured once warm, predicted until then.
+        measured: whether `queries_after` was measured.
+        accessed_at: where each path was touched first.
+        notes: what to know before pasting.
+    """
+
+    call_site: str
+    model: str
+    code: str
+    replaces: str
+    imports: tuple[str, ...]
+    edits: tuple[Edit, ...]
+    queries_before: int
+    queries_after: int
+    measured: bool
+    accessed_at: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def as_text(self) -> str:
+        """Return the fact, the place and the remedy, the remedy ready to paste."""
+        now = "now" if self.measured else "and with this change"
+        lines = [f"{self.call_site} runs {self.queries_before} queries, {now} {self.queries_after}."]
+        lines += ["Replace", _indented(self.replaces), "with"] if self.replaces else ["Add to your query:"]
+        lines.append(_indented(self.code))
+        if self.imports:
+            lines += ["and import", *(f"    {line}" for line in self.imports)]
+        for edit in self.edits:
+            lines += [f"and at {edit.place}", _indented(edit.code)]
+        lines += [f"Note: {note}" for note in self.notes]
+        lines += [f"First touched: {path} at {place}" for path, place in self.accessed_at.items() if place]
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return self.as_text()
+
+
+def _indented(code: str) -> str:
+    first, *rest = code.splitlines() or [""]
+    return "\n".join([f"    {first}", *rest])
+
+
+def suggestion_for(
+    plan: Plan,
+    profile: Profile,
+    *,
+    call_site: str,
+    call: str,
+    expression: str,
+    names: Mapping[str, Any],
+) -> Suggestion | None:
+    """Write a plan as code.
+
+    Args:
+        plan: what is loaded ahead.
+        profile: the counts behind it.
+        call_site: its name for people.
+        call: the call of `auto()` as written, or "".
+        expression: the queryset expression that methods can be appended to, or "".
+        names: what the module of the call site has bound, so that only missing imports are named.
+
+    Returns:
+        None when the plan loads nothing ahead.
+    """
+    if plan.is_empty:
+        return None
+    writer = _Writer(names)
+    methods = writer.methods(plan.branches)
+    after = profile.measured_queries
+    return Suggestion(
+        call_site=call_site,
+        model=plan.model._meta.label,
+        code=expression + methods,
+        replaces=call,
+        imports=tuple(sorted(writer.imports)),
+        edits=(),
+        queries_before=round(profile.plain_queries),
+        queries_after=round(after if after is not None else predicted_queries(plan, profile)),
+        measured=after is not None,
+        accessed_at=_places(plan, profile),
+        notes=_notes(plan),
+    )
+
+
+def predicted_queries(plan: Plan, profile: Profile) -> float:
+    """Predict what one evaluation runs under a plan (queries)."""
+    eager = plan.eager_paths()
+    prefetches = sum(1 for branch in plan.walk() if branch.method is Method.PREFETCH)
+    return 1 + prefetches + sum(profile.loads_per_evaluation(path) for path in profile.usages if path not in eager)
+
+
+def _places(plan: Plan, profile: Profile) -> dict[str, str]:
+    eager = sorted(plan.eager_paths())
+    return {LOOKUP_SEP.join(path): profile.usages[path].first_access for path in eager if path in profile.usages}
+
+
+def _notes(plan: Plan) -> tuple[str, ...]:
+    joined = [LOOKUP_SEP.join(branch.path) for branch in plan.walk() if branch.advises_join]
+    if not joined:
+        return ()
+    return (
+        f"the ordering is not total, so with select_related({', '.join(map(_quoted, joined))}) rows with equal sort keys "
+        "may change places; autoprefetch prefetches instead.",
+    )
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"'
+
+
+def _is_join(branch: Branch) -> bool:
+    return branch.method is Method.JOIN or branch.advises_join
+
+
+@dataclass(slots=True)
+class _Writer:
+    """Writes code, and collects the imports that it needs."""
+
+    names: Mapping[str, Any]
+    imports: set[str] = field(default_factory=set)
+
+    def methods(self, branches: Iterable[Branch]) -> str:
+        """Write the method calls that load branches of one level."""
+        branches = tuple(branches)
+        joins, prefetches = self.joins(branches), self.prefetches(branches)
+        code = f".select_related({', '.join(map(_quoted, joins))})" if joins else ""
+        return code + (f".prefetch_related({', '.join(prefetches)})" if prefetches else "")
+
+    def joins(self, branches: Iterable[Branch], prefix: str = "") -> list[str]:
+        lookups: list[str] = []
+        for branch in branches:
+            if branch.relation.is_to_many or not (_is_join(branch) or branch.method is Method.GIVEN):
+                continue
+            lookup = prefix + branch.relation.query_name
+            below = self.joins(branch.below, lookup + LOOKUP_SEP)
+            lookups += below or ([lookup] if _is_join(branch) else [])
+        return lookups
+
+    def prefetches(self, branches: Iterable[Branch], prefix: str = "") -> list[str]:
+        lookups: list[str] = []
+        generic: dict[str, list[Branch]] = {}
+        for branch in branches:
+            lookup = prefix + branch.relation.name
+            if branch.method is Method.LAZY:
+                continue
+            if branch.relation.kind is Kind.GENERIC_FOREIGN_KEY:
+                generic.setdefault(lookup, []).append(branch)
+                continue
+            below = self.prefetches(branch.below, lookup + LOOKUP_SEP)
+            lookups += below if branch.method is Method.GIVEN or _is_join(branch) else self.prefetch(branch, lookup, below)
+        for lookup, variants in generic.items():
+            lookups.append(self.generic(lookup, variants))
+        return lookups
+
+    def prefetch(self, branch: Branch, lookup: str, below: list[str]) -> list[str]:
+        """Write the lookup of one prefetch with those below it; a longer lookup implies the shorter one."""
+        joins = self.joins(branch.below)
+        if not joins:
+            return below or [_quoted(lookup)]
+        queryset = f"{self.base(branch)}.select_related({', '.join(map(_quoted, joins))})"
+        return [f"{self.imported('django.db.models', 'Prefetch', Prefetch)}({_quoted(lookup)}, queryset={queryset})", *below]
+
+    def generic(self, lookup: str, variants: Iterable[Branch]) -> str:
+        querysets = []
+        for branch in variants:
+            if methods := self.methods(branch.below):
+                querysets.append(self.base(branch) + methods)
+        if not querysets:
+            return _quoted(lookup)
+        name = self.imported("django.contrib.contenttypes.prefetch", "GenericPrefetch", None)
+        return f"{name}({_quoted(lookup)}, [{', '.join(querysets)}])"
+
+    def base(self, branch: Branch) -> str:
+        """Write the manager that Django starts from when it loads a relation."""
+        model = branch.target
+        default = model._default_manager
+        if branch.relation.is_to_many or (type(default) is Manager and type(model._base_manager) is Manager):
+            manager = default.name
+        else:
+            manager = model._meta.base_manager_name or "_base_manager"
+        return f"{self.imported(model.__module__, model.__name__, model)}.{manager}"
+
+    def imported(self, module: str, name: str, thing: type[Model] | type[Prefetch] | None) -> str:
+        """Return the name under which a thing can be used, importing it where the module has it not."""
+        bound = self.names.get(name)
+        if bound is not None and (bound is thing or thing is None):
+            return name
+        if bound is None:
+            self.imports.add(f"from {module} import {name}")
+            return name
+        alias = f"{name}_"
+        self.imports.add(f"from {module} import {name} as {alias}")
+        return alias

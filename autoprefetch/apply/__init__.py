@@ -1,0 +1,1 @@
+"""Apply: put a plan on a queryset and on what it loaded."""

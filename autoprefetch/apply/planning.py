@@ -1,0 +1,58 @@
+"""Planning: the plan for an evaluation, made anew only when the profile or the form of the queryset has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from django.db.models import Model
+
+from autoprefetch.apply.standing import Standing, profile_state
+from autoprefetch.conf import Config
+from autoprefetch.learn.profiles import Profile
+from autoprefetch.orm import forms
+from autoprefetch.plan.forms import Form
+from autoprefetch.plan.plans import Branch, Choices, Method, Plan, plan_for
+from autoprefetch.plan.relations import Relation, relation
+
+
+def plan(standing: Standing, profile: Profile, form: Form, config: Config) -> tuple[Plan, bool]:
+    """Return the plan for the next evaluation of a call site, and whether it was made just now."""
+    choices = Choices(config.join_unordered, config.ahead, standing.mark.ignore, config.ignore)
+    key = (profile_state(profile), form, choices)
+    known = standing.plans.get(key)
+    standing.form = form
+    if known is None:
+        standing.plan = plan_for(profile, form, _form_of_base, choices)
+        standing.keep(key, standing.plan)
+        return standing.plan, True
+    standing.plan = known
+    return known, False
+
+
+def _form_of_base(known: Relation, target: type[Model]) -> Form:
+    return forms.form_of(forms.prefetch_base(known, target))
+
+
+def targets(model: type[Model], profile: Profile) -> frozenset[type[Model]]:
+    """Return the models that the to-one paths of a profile lead to."""
+    found: set[type[Model]] = set()
+    for path in profile.usages:
+        current: type[Model] | None = model
+        for step in path:
+            known = relation(current, step) if current is not None else None
+            current = known.target if known is not None else None
+            if current is not None:
+                found.add(current)
+    return frozenset(found)
+
+
+def observing(plan: Plan) -> Plan:
+    """Return a plan that loads nothing, and still knows what the caller's own query loads."""
+    return Plan(plan.model, tuple(_given(plan.branches)))
+
+
+def _given(branches: tuple[Branch, ...]) -> Iterator[Branch]:
+    for branch in branches:
+        if branch.method is Method.GIVEN:
+            yield replace(branch, below=tuple(_given(branch.below)))

@@ -1,0 +1,74 @@
+"""Standing: what is in force at each call site of this process."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from autoprefetch.learn.profiles import Profile
+from autoprefetch.observe.callsites import CallSite
+from autoprefetch.observe.marks import Mark
+from autoprefetch.plan.forms import Form
+from autoprefetch.plan.plans import Plan
+
+_FORMS = 16  # forms of a queryset that one call site keeps plans for
+
+
+@dataclass(slots=True)
+class Standing:
+    """One call site in this process: the plans made for it, and what was done about them.
+
+    Plans are kept by the state of the profile and the form of the queryset that they were made from.
+    """
+
+    site: CallSite
+    mark: Mark
+    form: Form | None = None
+    plan: Plan | None = None
+    quarantined: str = ""
+    plans: dict[Hashable, Plan] = field(default_factory=dict)
+    logged: set[str] = field(default_factory=set)
+
+    def keep(self, key: Hashable, plan: Plan) -> None:
+        """Keep a plan for the next evaluation of the same form."""
+        if len(self.plans) >= _FORMS:
+            self.plans.clear()
+        self.plans[key] = plan
+
+
+def profile_state(profile: Profile | None) -> Hashable:
+    """Return what changes when a profile has changed enough for another plan: its paths, or twice its evaluations."""
+    if profile is None:
+        return None
+    loaded = sum(1 for usage in profile.usages.values() if usage.loads)
+    return loaded, len(profile.written), profile.evaluations.bit_length()
+
+
+class Standings:
+    """The call sites of this process, the least recently evaluated out first."""
+
+    def __init__(self) -> None:
+        self._by_key: OrderedDict[str, Standing] = OrderedDict()
+
+    def of(self, site: CallSite, mark: Mark, limit: int) -> Standing:
+        """Return the standing of a call site; a new one is plain."""
+        standing = self._by_key.get(site.key)
+        if standing is None:
+            standing = self._by_key[site.key] = Standing(site, mark)
+            while len(self._by_key) > limit:
+                self._by_key.popitem(last=False)
+        else:
+            with suppress(KeyError):  # another thread has just forgotten it
+                self._by_key.move_to_end(site.key)
+        return standing
+
+    def get(self, key: str) -> Standing | None:
+        return self._by_key.get(key)
+
+    def all(self) -> list[Standing]:
+        return list(self._by_key.values())
+
+    def clear(self) -> None:
+        self._by_key.clear()

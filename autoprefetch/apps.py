@@ -1,0 +1,13 @@
+"""The Django app: it brings the system checks."""
+
+from django.apps import AppConfig
+
+
+class AutoprefetchConfig(AppConfig):
+    """`"autoprefetch"` in `INSTALLED_APPS`."""
+
+    name = "autoprefetch"
+    verbose_name = "autoprefetch"
+
+    def ready(self) -> None:
+        from autoprefetch import checks  # noqa: F401  (registers them; models are loaded now)

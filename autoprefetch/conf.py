@@ -1,0 +1,235 @@
+"""The settings: `AUTOPREFETCH = {...}` as one frozen `Config`. Nobody else reads Django's settings."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import ContextDecorator
+from contextvars import ContextVar, Token
+from dataclasses import dataclass, field, fields
+from functools import wraps
+from inspect import iscoroutinefunction
+from typing import Any, Self
+
+from django.conf import settings
+from django.core.signals import setting_changed
+
+from autoprefetch.errors import InvalidSettings
+
+MODES = ("auto", "learn", "apply", "strict", "off")
+SCOPES = ("explicit",)
+MEMORY_STORE = "autoprefetch.learn.stores.memory.MemoryStore"
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What the project chose; each attribute is the lower-case name of a key of `AUTOPREFETCH`."""
+
+    mode: str = "auto"
+    scope: str = "explicit"
+    store: Mapping[str, object] = field(default_factory=lambda: {"BACKEND": MEMORY_STORE, "OPTIONS": {}})
+    call_site_depth: int = 3
+    max_call_sites: int = 2000
+    max_batch: int = 2000
+    join_unordered: bool = False
+    ahead: bool = True
+    query_threshold: int = 50
+    log_suggestions: bool = True
+    ignore: tuple[str, ...] = ()
+
+    @property
+    def applies(self) -> bool:
+        """Whether plans are put on querysets."""
+        return self.mode in ("auto", "apply", "strict")
+
+    @property
+    def learns(self) -> bool:
+        """Whether recordings reach the profiles."""
+        return self.mode in ("auto", "learn")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What one key accepts, as a test and in words."""
+
+    accepts: Callable[[object], bool]
+    allowed: str
+
+
+def _one_of(choices: tuple[str, ...]) -> Rule:
+    return Rule(lambda value: isinstance(value, str) and value in choices, " or ".join(f'"{c}"' for c in choices))
+
+
+def _whole_number(least: int) -> Rule:
+    return Rule(
+        lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= least,
+        f"a whole number, {least} or more",
+    )
+
+
+def _is_store(value: object) -> bool:
+    return (
+        isinstance(value, Mapping)
+        and set(value) <= {"BACKEND", "OPTIONS"}
+        and value.get("BACKEND") == MEMORY_STORE
+        and value.get("OPTIONS", {}) == {}
+    )
+
+
+def _is_patterns(value: object) -> bool:
+    return isinstance(value, (list, tuple)) and all(isinstance(pattern, str) for pattern in value)
+
+
+_BOOLEAN = Rule(lambda value: isinstance(value, bool), "True or False")
+
+RULES: Mapping[str, Rule] = {
+    "MODE": _one_of(MODES),
+    "SCOPE": _one_of(SCOPES),
+    "STORE": Rule(_is_store, f'a dict {{"BACKEND": "{MEMORY_STORE}", "OPTIONS": {{}}}}'),
+    "CALL_SITE_DEPTH": _whole_number(1),
+    "MAX_CALL_SITES": _whole_number(1),
+    "MAX_BATCH": _whole_number(1),
+    "JOIN_UNORDERED": _BOOLEAN,
+    "AHEAD": _BOOLEAN,
+    "QUERY_THRESHOLD": _whole_number(0),
+    "LOG_SUGGESTIONS": _BOOLEAN,
+    "IGNORE": Rule(_is_patterns, "a list of strings"),
+}
+
+
+def problems_of(given: object, source: str = "AUTOPREFETCH") -> tuple[str, ...]:
+    """Say what is wrong with given settings.
+
+    Args:
+        given: the value of the setting, rightly a dict with upper-case keys.
+        source: where the value stands, for the messages.
+
+    Returns:
+        one message for each problem, empty when all is well.
+    """
+    if not isinstance(given, Mapping):
+        return (f"{source} is {given!r}. It must be a dict, for example {{'MODE': 'auto'}}.",)
+    messages = []
+    for key, value in given.items():
+        rule = RULES.get(key)
+        if rule is None:
+            messages.append(f"{source} has the unknown key {key!r}. Known keys are {', '.join(RULES)}.")
+        elif not rule.accepts(value):
+            messages.append(f"{source}[{key!r}] is {value!r}. It must be {rule.allowed}.")
+    return tuple(messages)
+
+
+def _config_from(given: Mapping[str, object]) -> Config:
+    values: dict[str, Any] = {key.lower(): value for key, value in given.items()}
+    if "ignore" in values:
+        values["ignore"] = tuple(values["ignore"])
+    return Config(**values)
+
+
+class _Cached:
+    """The config that Django's settings give, read once and forgotten when they change."""
+
+    def __init__(self) -> None:
+        self.config: Config | None = None
+
+    def read(self) -> Config:
+        given = getattr(settings, "AUTOPREFETCH", {})
+        if problems := problems_of(given):
+            # A wrong setting must not bring a site down that runs without the system checks, nor switch on what the
+            # project may have meant to switch off.
+            logging.getLogger("autoprefetch").error("%s autoprefetch is off until this is mended.", " ".join(problems))
+            return Config(mode="off")
+        return _config_from(given)
+
+
+_cached = _Cached()
+_overrides: ContextVar[tuple[Mapping[str, object], Config] | None] = ContextVar("autoprefetch_overrides", default=None)
+
+
+def current() -> Config:
+    """Return the config in force here: `override()` of this task or thread, else the project's settings."""
+    overridden = _overrides.get()
+    if overridden is not None:
+        return overridden[1]
+    config = _cached.config
+    if config is None:
+        config = _cached.config = _cached.read()
+    return config
+
+
+def _forget(*, setting: str, **kwargs: object) -> None:
+    if setting == "AUTOPREFETCH":
+        _cached.config = None
+        # `override_settings` inside `override` wins for the keys that `override` does not name.
+        if (overridden := _overrides.get()) is not None:
+            _overrides.set((overridden[0], _merged(overridden[0])))
+
+
+setting_changed.connect(_forget, dispatch_uid="autoprefetch.conf")
+
+
+def _merged(changes: Mapping[str, object]) -> Config:
+    base = _cached.config = _cached.config or _cached.read()
+    given = {f.name.upper(): getattr(base, f.name) for f in fields(Config)}
+    return _config_from({**given, **changes})
+
+
+class override(ContextDecorator):  # noqa: N801  (a context manager, named as Django names its own)
+    """Change settings for a block, a function or a coroutine function.
+
+    Args:
+        **changes: keys of `AUTOPREFETCH`, in upper case, with their values; other keys keep the value around.
+
+    Raises:
+        InvalidSettings: a key is unknown or a value is not allowed.
+
+    The change is seen by this thread or task and by what it starts; blocks nest.
+    """
+
+    def __init__(self, **changes: object) -> None:
+        if problems := problems_of(changes, source="override()"):
+            raise InvalidSettings(problems)
+        self._changes = changes
+        self._tokens: list[Token[tuple[Mapping[str, object], Config] | None]] = []
+
+    def _recreate_cm(self) -> Self:
+        return type(self)(**self._changes)
+
+    def __enter__(self) -> Self:
+        around = _overrides.get()
+        changes = {**(around[0] if around else {}), **self._changes}
+        self._tokens.append(_overrides.set((changes, _merged(changes))))
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        _overrides.reset(self._tokens.pop())
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self.__exit__(*exc_info)
+
+    def __call__(self, func: Any) -> Any:
+        if not iscoroutinefunction(func):
+            return super().__call__(func)
+
+        @wraps(func)
+        async def overridden(*args: object, **kwargs: object) -> object:
+            with self._recreate_cm():
+                return await func(*args, **kwargs)
+
+        return overridden
+
+
+
+
+def project_packages() -> frozenset[str]:
+    """Return the top-level packages that the project names as its own: those of its settings and its URLs."""
+    named = (getattr(settings, "SETTINGS_MODULE", None), getattr(settings, "ROOT_URLCONF", None))
+    return frozenset(name.partition(".")[0] for name in named if isinstance(name, str) and name)
+
+
+def current_problems() -> tuple[str, ...]:
+    """Say what is wrong with the project's settings, one message for each problem."""
+    return problems_of(getattr(settings, "AUTOPREFETCH", {}))

@@ -1,0 +1,312 @@
+"""One evaluation of an automatic queryset, from its call site to its instances.
+
+Cold, the plain query runs, and the instances tell what they load lazily. Warm, the plan made from what is known of the
+call site is applied: joins on the query, the rest prefetched. Whatever fails in here is logged once, and the plain
+query runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from itertools import islice
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.core.exceptions import SynchronousOnlyOperation
+from django.db import DatabaseError, connections
+from django.db.models import Model
+
+from autoprefetch import conf
+from autoprefetch.advise import advising, logs
+from autoprefetch.apply import planning, rewriting
+from autoprefetch.apply.standing import Standing, Standings
+from autoprefetch.conf import Config
+from autoprefetch.errors import LazyLoadError
+from autoprefetch.learn.collecting import Collector
+from autoprefetch.learn.profiles import DERIVED, Profile
+from autoprefetch.learn.stores.memory import MemoryStore
+from autoprefetch.observe import callsites, places, tracking, writes
+from autoprefetch.observe.marks import mark_of
+from autoprefetch.observe.recordings import Recording
+from autoprefetch.orm import forms, marks, states
+from autoprefetch.orm.marks import AnyQuerySet
+from autoprefetch.plan.plans import Plan
+
+Fetch = Callable[[AnyQuerySet], None]
+
+
+@dataclass(slots=True)
+class Run:
+    """One evaluation that is under way."""
+
+    standing: Standing
+    plan: Plan
+    recording: Recording | None
+
+
+class Evaluations:
+    """The engine behind the hooks (see `orm/engine.py`): it knows every room of the house, and no room knows it."""
+
+    def __init__(self) -> None:
+        self.standings = Standings()
+        self.store = MemoryStore(Config().max_call_sites)
+        self.collector = Collector(self.store)
+
+    # Root queries
+
+    def evaluate(self, queryset: AnyQuerySet, fetch_all: Fetch) -> None:
+        """Fill the result cache of a marked queryset."""
+        run = self.begin(queryset)
+        if run is None:
+            marks.fetch_unmarked(queryset, queryset, fetch_all)
+            return
+        queries = self.fetch(queryset, fetch_all, run)
+        with self.shield(run.standing, queryset.db):
+            self.track(run, queryset._result_cache, queries)
+
+    def begin(self, queryset: AnyQuerySet, no_prefetches: str = "") -> Run | None:
+        """Find the call site of an evaluation and its plan; None when the queryset is to run as plain Django."""
+        config = conf.current()
+        mark = mark_of(queryset)
+        if config.mode == "off" or mark is None or not forms.loads_instances(queryset):
+            return None
+        frames = callsites.evaluating_frames(config.call_site_depth)
+        site = callsites.call_site(mark.origin, mark.name, queryset.model._meta.label, frames)
+        standing = self.standings.of(site, mark, config.max_call_sites)
+        if standing.quarantined or any(fnmatchcase(site.origin.key, pattern) for pattern in config.ignore):
+            return None
+        with self.shield(standing, queryset.db):
+            return self.planned(queryset, standing, config, no_prefetches)
+        return None
+
+    def planned(self, queryset: AnyQuerySet, standing: Standing, config: Config, no_prefetches: str) -> Run:
+        """Make the plan for an evaluation, and start its recording."""
+        self.collector.merge()
+        self.store.limit = config.max_call_sites
+        profile = self.store.load(standing.site.key) or Profile()
+        targets = planning.targets(queryset.model, profile) if forms.routers_choose() else frozenset()
+        form = forms.form_of(queryset, targets)
+        if no_prefetches:
+            form = replace(form, no_prefetches=no_prefetches)
+        plan, is_new = planning.plan(standing, profile, form, config)
+        if is_new and config.learns and config.log_suggestions:
+            advising.log_once(standing, plan, profile)
+        applied = plan if config.applies else planning.observing(plan)
+        if config.mode == "apply":
+            return Run(standing, applied, None)
+        recording = Recording(standing.site, queryset.model, applied.eager_paths(), self.collector.add)
+        return Run(standing, applied, recording)
+
+    def fetch(self, queryset: AnyQuerySet, fetch_all: Fetch, run: Run) -> int:
+        """Run the query with the plan applied, or plainly where that fails; return how many queries it took."""
+        fault: Exception | None = None
+        try:
+            with states.tracked_rows(rewritten := self.rewritten(queryset, run)):
+                marks.fetch_unmarked(queryset, rewritten, fetch_all)
+        except Exception as error:
+            if run.plan.is_empty or self.is_callers(error, queryset.db):
+                raise
+            fault = error
+        if fault is not None:
+            # Outside the handler, so that an error of the caller's own does not carry ours as its context.
+            marks.fetch_unmarked(queryset, queryset, fetch_all)
+            self.quarantine(run.standing, fault)
+            run.plan = planning.observing(run.plan)
+            return 1
+        return 1 + self.load_ahead(queryset._result_cache, run, queryset.db)
+
+    def rewritten(self, queryset: AnyQuerySet, run: Run) -> AnyQuerySet:
+        return queryset if run.plan.is_empty else rewriting.with_joins(queryset, run.plan)
+
+    def load_ahead(self, rows: list[Any], run: Run, using: str) -> int:
+        """Prefetch what the plan does not join; return how many queries it took."""
+        if run.plan.is_empty:
+            return 0
+        with self.shield(run.standing, using):
+            return rewriting.load_ahead(rows, run.plan, using)
+        return 0
+
+    def track(self, run: Run, rows: list[Any], queries: int) -> None:
+        """Make the rows peers, with what was loaded along with them."""
+        if run.recording is None:
+            return
+        group = tracking.track_rows(run.recording, rows)
+        tracking.track_branches(run.recording, rows, run.plan.branches)
+        run.recording.evaluated(len(rows), queries)
+        writes.came_into_use(group)
+
+    # Root queries that are streamed
+
+    def stream(
+        self, queryset: AnyQuerySet, chunk_size: int | None, plain: Callable[[AnyQuerySet], Iterator[Any]]
+    ) -> Iterator[Any]:
+        """Yield the rows of a marked queryset from `iterator()`."""
+        run = self.begin(queryset, "" if chunk_size else "iterator() without a chunk size takes no prefetch")
+        if run is None:
+            yield from plain(marks.unmarked(queryset))
+            return
+        with states.tracked_rows(rewritten := marks.unmarked(self.rewritten(queryset, run))):
+            rows = plain(rewritten)
+            queries = 1
+            while chunk := list(islice(rows, chunk_size or 1)):
+                self.finish(run, chunk, queries, queryset.db)
+                queries = 0
+                yield from chunk
+
+    async def astream(
+        self, queryset: AnyQuerySet, chunk_size: int, plain: Callable[[AnyQuerySet], AsyncIterator[Any]]
+    ) -> AsyncIterator[Any]:
+        """Yield the rows of a marked queryset from `aiterator()`."""
+        with self.taking_frames(queryset):
+            run = await sync_to_async(self.begin)(queryset)
+        if run is None:
+            async for row in plain(marks.unmarked(queryset)):
+                yield row
+            return
+        with states.tracked_rows(rewritten := marks.unmarked(self.rewritten(queryset, run))):
+            chunk: list[Any] = []
+            queries = 1
+            async for row in plain(rewritten):
+                chunk.append(row)
+                if len(chunk) == chunk_size:
+                    await sync_to_async(self.finish)(run, chunk, queries, queryset.db)
+                    for ready in chunk:
+                        yield ready
+                    chunk, queries = [], 0
+            await sync_to_async(self.finish)(run, chunk, queries, queryset.db)
+            for ready in chunk:
+                yield ready
+
+    def finish(self, run: Run, chunk: list[Any], queries: int, using: str) -> None:
+        """Load ahead and track one chunk of a stream."""
+        queries += self.load_ahead(chunk, run, using)
+        with self.shield(run.standing, using):
+            self.track(run, chunk, queries)
+
+    def taking_frames(self, queryset: AnyQuerySet) -> AbstractContextManager[None]:
+        """Take the frames that evaluate now, before the work moves to another thread."""
+        config = conf.current()
+        if config.mode == "off":
+            return nullcontext()
+        return callsites.taken(callsites.evaluating_frames(config.call_site_depth))
+
+    # Lazy loads of tracked instances
+
+    def load_one(self, instance: Model, name: str, load: Callable[[], Any]) -> Any:
+        """Load a to-one relation of a tracked instance as Django does, and take note of it."""
+        touch = self.touch(instance, name)
+        try:
+            found = load()
+        except SynchronousOnlyOperation:
+            if touch is not None:
+                touch.refused()
+            raise
+        if touch is not None:
+            with self.shield(self.standing_of(instance), instance._state.db):
+                touch.brought_one(found)
+        return found
+
+    def load_set(
+        self, instance: Model, name: str, queryset: AnyQuerySet, fetch_all: Fetch, is_whole: bool
+    ) -> None:
+        """Fill the result cache of a queryset from a related manager as Django does, and take note of it."""
+        touch = self.touch(instance, name, "" if is_whole else DERIVED)
+        try:
+            fetch_all(queryset)
+        except SynchronousOnlyOperation:
+            if touch is not None:
+                touch.refused()
+            raise
+        if touch is not None:
+            with self.shield(self.standing_of(instance), instance._state.db):
+                touch.brought_many(queryset._result_cache)
+
+    def load_column(self, instance: Model, name: str) -> None:
+        """Refuse the lazy load of a column in MODE "strict"."""
+        if conf.current().mode == "strict":
+            raise _lazy_load(instance, name, f'.only(..., "{name}")')
+
+    def touch(self, instance: Model, name: str, suffix: str = "") -> tracking.Touch | None:
+        """Begin to count a lazy load; None when nobody learns."""
+        config = conf.current()
+        if config.mode == "strict":
+            raise _lazy_load(instance, name, tracking.remedy(instance, name))
+        if config.learns:
+            with self.shield(self.standing_of(instance), instance._state.db):
+                return tracking.touch(instance, name, suffix)
+        return None
+
+    def wrote(self, tables: frozenset[str]) -> None:
+        """Take note of a statement that writes to tables."""
+        if conf.current().learns:
+            writes.wrote(tables)
+
+    # What was learned
+
+    def known(self) -> list[tuple[Standing, Profile]]:
+        """Return the call sites of this process with what is known of them now."""
+        self.collector.merge()
+        pairs = ((standing, self.store.load(standing.site.key)) for standing in self.standings.all())
+        return [(standing, profile) for standing, profile in pairs if profile is not None]
+
+    def planned_for(self, standing: Standing, profile: Profile) -> Plan:
+        """Return what the next evaluation of a call site would load ahead."""
+        if standing.form is None or standing.quarantined:
+            return Plan(Model)
+        return planning.plan(standing, profile, standing.form, conf.current())[0]
+
+    def settle(self, **kwargs: object) -> None:
+        """Merge what a request showed, and log the suggestions that follow from it."""
+        config = conf.current()
+        for key in self.collector.merge():
+            standing, profile = self.standings.get(key), self.store.load(key)
+            if standing is not None and profile is not None and config.learns and config.log_suggestions:
+                with self.shield(standing, None):
+                    advising.log_once(standing, self.planned_for(standing, profile), profile)
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self.collector.merge()
+        self.store.clear()
+        self.standings.clear()
+
+    # Faults
+
+    @contextmanager
+    def shield(self, standing: Standing | None, using: str | None) -> Iterator[None]:
+        """Keep a fault of ours from the caller, and let the call site run as plain Django from then on."""
+        try:
+            yield
+        except LazyLoadError:
+            raise
+        except Exception as fault:
+            if using is not None and self.is_callers(fault, using):
+                raise
+            self.quarantine(standing, fault)
+
+    def is_callers(self, error: Exception, using: str) -> bool:
+        """Tell whether an error has broken a transaction, so that no further query can stand in for the failed one."""
+        return isinstance(error, DatabaseError) and connections[using].in_atomic_block
+
+    def quarantine(self, standing: Standing | None, fault: Exception) -> None:
+        """Take the plan of a call site away for good, and say so once."""
+        if standing is None or not standing.quarantined:
+            logs.faulted(standing.site.name if standing else "autoprefetch", fault)
+        if standing is not None:
+            standing.quarantined = repr(fault)
+
+    def standing_of(self, instance: Model) -> Standing | None:
+        group = states.group_of(instance)
+        return self.standings.get(group.recording.key) if group is not None else None
+
+
+def _lazy_load(instance: Model, name: str, remedy: str) -> LazyLoadError:
+    place = places.accessed_at()
+    fact = f'{type(instance)._meta.label}.{name} was loaded lazily although MODE is "strict"'
+    return LazyLoadError(f"{place}: {fact}. Add to your query: {remedy}")
+
+
+engine = Evaluations()

@@ -1,0 +1,43 @@
+"""Collecting: bring what recordings show to the store."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Protocol
+
+from autoprefetch.learn.profiles import Profile
+from autoprefetch.learn.stores import Store
+
+
+class HasNews(Protocol):
+    """What can hand over counts for the profile of a call site."""
+
+    @property
+    def key(self) -> str:
+        """The key of the call site."""
+
+    def take(self) -> Profile:
+        """Hand over what is new, once."""
+
+
+class Collector:
+    """Holds recordings with news until they are merged; adding one is a single atomic append, without a lock."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._news: deque[HasNews] = deque()
+
+    def add(self, recording: HasNews) -> None:
+        """Take note that a recording has news."""
+        self._news.append(recording)
+
+    def merge(self) -> frozenset[str]:
+        """Merge all news into the store, and return the keys of the call sites concerned."""
+        keys = set()
+        while True:
+            try:
+                recording = self._news.popleft()
+            except IndexError:
+                return frozenset(keys)
+            self.store.merge(recording.key, recording.take())
+            keys.add(recording.key)

@@ -1,0 +1,141 @@
+"""Recordings: what one evaluation showed.
+
+A recording holds counts and no instances. Its counts reach the profile as they happen: whatever is new is handed over
+by `take`, any number of times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from weakref import WeakValueDictionary
+
+from django.db.models import Model
+
+from autoprefetch.learn.profiles import Path, Profile, Usage
+from autoprefetch.observe.callsites import CallSite
+from autoprefetch.observe.peers import PeerGroup
+
+
+@dataclass(slots=True)
+class _Count:
+    """What is new of one path since it was last handed over."""
+
+    evaluations: int = 0
+    loads: int = 0
+    rows: int = 0
+    refused: int = 0
+    first_access: str = ""
+    offered_before: int = 0
+
+
+class Recording:
+    """Counts what the instances of one evaluation load.
+
+    Args:
+        site: the call site that evaluates.
+        model: the model of the rows.
+        eager: the paths that the plan loads ahead.
+        on_news: called with the recording when it has something new after it was last taken.
+    """
+
+    __slots__ = ("_counts", "_eager", "_has_news", "_new", "_on_news", "_sizes", "_written", "groups", "model", "site")
+
+    def __init__(
+        self, site: CallSite, model: type[Model], eager: frozenset[Path], on_news: Callable[[Recording], None]
+    ) -> None:
+        self.site = site
+        self.model = model
+        self.groups: WeakValueDictionary[Path, PeerGroup] = WeakValueDictionary()
+        self._eager = eager
+        self._on_news = on_news
+        self._has_news = False
+        self._counts: dict[Path, _Count] = {}
+        self._sizes: dict[Path, int] = {}
+        self._written: dict[str, int] = {}
+        self._new = {"evaluations": 1, "rows": 0, "warm": int(bool(eager)), "queries": 0}
+
+    @property
+    def key(self) -> str:
+        return self.site.key
+
+    def group(self, path: Path, model: type[Model]) -> PeerGroup:
+        """Return the peer group of a path; it lives as long as an instance belongs to it."""
+        group = self.groups.get(path)
+        if group is None:
+            group = self.groups[path] = PeerGroup(self, path, model)
+        return group
+
+    def entered(self, path: Path, instances: int) -> None:
+        """Count instances that joined the peers at a path."""
+        self._sizes[path] = self._sizes.get(path, 0) + instances
+
+    def evaluated(self, rows: int, queries: int) -> None:
+        """Count the rows of the root query, and queries that the evaluation itself ran."""
+        self._new["rows"] += rows
+        self._new["queries"] += queries
+        self._tell()
+
+    def loaded(self, path: Path, place: Callable[[], str]) -> None:
+        """Count a lazy load; `place` names where it happens and is asked on the first one only."""
+        count = self._counts.get(path)
+        if count is None:
+            count = self._counts[path] = _Count(evaluations=1, first_access=place())
+        count.loads += 1
+        self._new["queries"] += 1
+        self._tell()
+
+    def brought(self, path: Path, rows: int) -> None:
+        """Count the instances that a lazy load brought."""
+        self._counts[path].rows += rows
+        self._tell()
+
+    def refused(self, path: Path) -> None:
+        """Count a lazy load that Django refused because it was tried in async code."""
+        self._counts[path].refused += 1
+        self._tell()
+
+    def wrote(self, tables: frozenset[str]) -> None:
+        """Count a write to tables."""
+        for table in tables:
+            self._written[table] = self._written.get(table, 0) + 1
+        self._tell()
+
+    def take(self) -> Profile:
+        """Hand over what is new as counts to add to a profile."""
+        self._has_news = False
+        new, self._new = self._new, dict.fromkeys(self._new, 0)
+        written, self._written = self._written, {}
+        usages = {path: usage for path, count in list(self._counts.items()) if (usage := self._usage(path, count))}
+        if new["evaluations"]:
+            for path in self._eager:
+                usages[path] = usages.get(path, Usage()).merged_with(Usage(eager=1))
+        is_warm = bool(self._eager)
+        return Profile(
+            evaluations=new["evaluations"],
+            rows=new["rows"],
+            warm=new["warm"],
+            warm_queries=new["queries"] if is_warm else 0,
+            usages=usages,
+            written=written,
+        )
+
+    def _usage(self, path: Path, count: _Count) -> Usage | None:
+        offered = self._sizes.get(path[:-1], 0)
+        if not count.loads and offered == count.offered_before:
+            return None
+        usage = Usage(
+            evaluations=count.evaluations,
+            offered=offered - count.offered_before,
+            loads=count.loads,
+            rows=count.rows,
+            refused=count.refused,
+            first_access=count.first_access,
+        )
+        self._counts[path] = _Count(first_access=count.first_access, offered_before=offered)
+        return usage
+
+    def _tell(self) -> None:
+        if not self._has_news:
+            self._has_news = True
+            self._on_news(self)

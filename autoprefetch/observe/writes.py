@@ -1,0 +1,25 @@
+"""Writes: which evaluations are in use while a table is written to."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from weakref import ReferenceType, ref
+
+from autoprefetch.observe.peers import PeerGroup
+
+_MOST = 64
+_in_use: ContextVar[tuple[ReferenceType[PeerGroup], ...]] = ContextVar("autoprefetch_in_use", default=())
+
+
+def came_into_use(group: PeerGroup) -> None:
+    """Remember the peers of a root query in this thread or task, as long as one of them lives."""
+    live = [other for other in _in_use.get() if other() is not None]
+    _in_use.set((*live[-_MOST + 1 :], ref(group)))
+
+
+def wrote(tables: frozenset[str]) -> None:
+    """Tell the recordings whose instances are in use here that tables were written to."""
+    for reference in _in_use.get():
+        group = reference()
+        if group is not None:
+            group.recording.wrote(tables)

@@ -1,0 +1,48 @@
+"""What the hooks call: the engine's side of every place where Django is hooked.
+
+The hooks know Django and nothing of profiles or plans; the engine knows those and nothing of descriptors. This protocol
+is all that they share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from django.db.models import Model
+
+from autoprefetch.orm.marks import AnyQuerySet
+
+
+class Engine(Protocol):
+    """Answers the hooks; `evaluation.py` holds the one that runs."""
+
+    def evaluate(self, queryset: AnyQuerySet, fetch_all: Callable[[AnyQuerySet], None]) -> None:
+        """Fill the result cache of a marked queryset."""
+
+    def stream(self, queryset: AnyQuerySet, chunk_size: int | None, plain: Callable[[AnyQuerySet], Iterator[Any]]) -> Iterator[Any]:
+        """Yield the rows of a marked queryset from `iterator()`."""
+
+    def astream(
+        self, queryset: AnyQuerySet, chunk_size: int, plain: Callable[[AnyQuerySet], AsyncIterator[Any]]
+    ) -> AsyncIterator[Any]:
+        """Yield the rows of a marked queryset from `aiterator()`."""
+
+    def taking_frames(self, queryset: AnyQuerySet) -> AbstractContextManager[None]:
+        """Take the frames that evaluate a queryset now, before the work moves to another thread."""
+
+    def load_one(self, instance: Model, name: str, load: Callable[[], Any]) -> Any:
+        """Load a to-one relation of a tracked instance; `load` runs Django's own query and gives what it found."""
+
+    def load_column(self, instance: Model, name: str) -> None:
+        """Take note that a deferred column of a tracked instance is about to be loaded."""
+
+    def load_set(self, instance: Model, name: str, queryset: AnyQuerySet, fetch_all: Callable[[AnyQuerySet], None], is_whole: bool) -> None:
+        """Fill the result cache of a queryset built from a related manager of a tracked instance.
+
+        `is_whole` tells `.all()` from a derived query.
+        """
+
+    def wrote(self, tables: frozenset[str]) -> None:
+        """Take note of a statement that writes to tables."""

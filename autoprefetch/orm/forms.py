@@ -1,0 +1,178 @@
+"""Read from a queryset what matters for planning."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from django.db import connections, router
+from django.db.models import F, Model, OrderBy, Prefetch, QuerySet
+from django.db.models.constants import LOOKUP_SEP
+from django.db.models.expressions import Col, RawSQL
+from django.db.models.lookups import Exact
+from django.db.models.query import MAX_GET_RESULTS, ModelIterable, RawQuerySet
+from django.db.models.sql.where import AND, ExtraWhere
+
+from autoprefetch.learn.profiles import Path
+from autoprefetch.orm.marks import AnyQuerySet
+from autoprefetch.plan.forms import Form, unique_keys
+from autoprefetch.plan.relations import Relation, relations
+
+_GET = QuerySet.get.__code__
+_FRAMES_TO_GET = 8  # from here up through the hook, `_fetch_all` and `__len__` to `get`, with room to spare
+
+
+def loads_instances(queryset: AnyQuerySet) -> bool:
+    """Tell whether a queryset gives model instances, not `values()` or the like."""
+    return isinstance(queryset, RawQuerySet) or issubclass(queryset._iterable_class, ModelIterable)
+
+
+def routers_choose() -> bool:
+    """Tell whether the project has database routers of its own."""
+    return bool(router.routers)
+
+
+def form_of(queryset: AnyQuerySet, targets: frozenset[type[Model]] = frozenset()) -> Form:
+    """Describe how a queryset is written.
+
+    Args:
+        queryset: it is not evaluated and not changed.
+        targets: the models that might be joined; those that the routers read elsewhere are named in the form.
+    """
+    prefetched = frozenset(_prefetched(queryset))
+    if isinstance(queryset, RawQuerySet):
+        return Form(queryset.model, no_joins="it is a raw query", prefetched=prefetched)
+    query = queryset.query
+    names, is_defer = query.deferred_loading
+    nested = any(LOOKUP_SEP in name for name in names)
+    return Form(
+        model=queryset.model,
+        no_joins=_no_joins(queryset, nested),
+        no_prefetches="combined queries take no prefetch" if query.combinator else "",
+        ordering=tuple(_ordering(queryset)),
+        fixed=frozenset(_fixed(query)),
+        is_single=_is_single(queryset),
+        joined=frozenset() if nested else frozenset(_joined(queryset.model, query.select_related)),
+        prefetched=frozenset() if nested else prefetched,
+        deferred=_deferred(queryset.model, names, is_defer),
+        elsewhere=frozenset(t._meta.label for t in targets if router.db_for_read(t) != queryset.db),
+    )
+
+
+def _no_joins(queryset: QuerySet[Any], nested: bool) -> str:
+    query = queryset.query
+    found = {
+        "combined queries take no join": query.combinator,
+        "select_for_update() locks what is joined": query.select_for_update,
+        "distinct() would compare the joined columns": query.distinct,
+        "an aggregation would group by the joined columns": query.group_by is not None,
+        "extra() may name columns that a join makes ambiguous": query.extra or query.extra_tables or _has_raw(query),
+        "only() or defer() reaches into a relation": nested,
+        "select_related() without names chooses by itself": query.select_related is True,
+        "the database has no foreign keys": not connections[queryset.db].features.supports_foreign_keys,
+    }
+    return next((reason for reason, holds in found.items() if holds), "")
+
+
+def _has_raw(query: Any) -> bool:
+    expressions = [*query.where.children, *query.annotations.values(), *query.order_by]
+    return any(isinstance(found, (ExtraWhere, RawSQL)) for found in _flat(expressions))
+
+
+def _flat(expressions: list[Any]) -> Iterator[Any]:
+    for expression in expressions:
+        yield expression
+        if children := getattr(expression, "children", None):
+            yield from _flat(children)
+        elif hasattr(expression, "get_source_expressions"):
+            yield from _flat(expression.get_source_expressions())
+
+
+def _ordering(queryset: QuerySet[Any]) -> Iterator[str]:
+    query = queryset.query
+    options: Any = queryset.model._meta
+    if query.extra_order_by:
+        return
+    ordering = query.order_by or (options.ordering if query.default_ordering else ())
+    for part in ordering:
+        expression = part.expression if isinstance(part, OrderBy) else part
+        name = expression.name if isinstance(expression, F) else expression
+        if not isinstance(name, str) or name.lstrip("-+") in query.annotations:
+            continue
+        name = name.lstrip("-+")
+        column = {field.attname: field for field in options.concrete_fields} | {
+            field.name: field for field in options.concrete_fields if not field.is_relation
+        }
+        if name == "pk" or name in column:
+            yield name
+
+
+def _fixed(query: Any) -> Iterator[str]:
+    """Yield the columns of the model's own table that a filter compares with one value."""
+    if query.where.connector != AND or query.where.negated:
+        return
+    table = query.get_initial_alias() if query.alias_map else None
+    for child in query.where.children:
+        if isinstance(child, Exact) and isinstance(child.lhs, Col) and child.lhs.alias == table:
+            if not hasattr(child.rhs, "resolve_expression"):
+                yield child.lhs.target.attname
+
+
+def _is_single(queryset: QuerySet[Any]) -> bool:
+    fixed = frozenset(_fixed(queryset.query))
+    return any(key <= fixed for key in unique_keys(queryset.model)) or _is_asked_by_get(queryset)
+
+
+def _is_asked_by_get(queryset: QuerySet[Any]) -> bool:
+    # `get()` takes away the ordering, reads at most MAX_GET_RESULTS rows and raises when there is more than one
+    # (models/query.py): so a join cannot change which row it returns.
+    query = queryset.query
+    if query.low_mark != 0 or query.high_mark != MAX_GET_RESULTS or query.order_by or query.default_ordering:
+        return False
+    frame = sys._getframe(1)
+    for _ in range(_FRAMES_TO_GET):
+        if frame.f_code is _GET:
+            return True
+        if frame.f_back is None:
+            return False
+        frame = frame.f_back
+    return False
+
+
+def _joined(model: type[Model], select_related: object, parent: Path = ()) -> Iterator[Path]:
+    if not isinstance(select_related, dict):
+        return
+    by_query_name = {known.query_name: known for known in relations(model).values() if not known.is_to_many}
+    for query_name, nested in select_related.items():
+        known = by_query_name.get(query_name)
+        if known is not None and known.target is not None:
+            yield (*parent, known.name)
+            yield from _joined(known.target, nested, (*parent, known.name))
+
+
+def _prefetched(queryset: AnyQuerySet) -> Iterator[Path]:
+    for lookup in queryset._prefetch_related_lookups:
+        if isinstance(lookup, Prefetch):
+            if lookup.to_attr:
+                continue
+            lookup = lookup.prefetch_through
+        steps = lookup.split(LOOKUP_SEP)
+        yield from (tuple(steps[:size]) for size in range(1, len(steps) + 1))
+
+
+def _deferred(model: type[Model], names: frozenset[str], is_defer: bool) -> frozenset[str]:
+    columns = {name: field.attname for field in model._meta.concrete_fields for name in (field.name, field.attname)}
+    named = frozenset(columns[name] for name in names if name in columns)
+    if is_defer or not names:
+        return named
+    return frozenset(columns.values()) - named
+
+
+def prefetch_base(known: Relation, target: type[Model]) -> QuerySet[Any]:
+    """Return the queryset that Django itself starts from when it loads a relation.
+
+    To-many relations start from the default manager, to-one relations from the base manager (related_descriptors.py).
+    """
+    manager = target._default_manager if known.is_to_many else target._base_manager
+    return manager.all()

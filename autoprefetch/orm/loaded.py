@@ -1,0 +1,55 @@
+"""What lies in the caches of instances: related rows that a join or a prefetch has put there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import Model, QuerySet
+
+from autoprefetch.plan.relations import Kind, Relation
+
+
+def related(instances: Iterable[Model], known: Relation) -> list[Any]:
+    """Return the related instances that are loaded already, in the order of their parents.
+
+    Args:
+        instances: the parents.
+        known: the relation to look at; nothing is loaded for it.
+    """
+    if known.is_to_many:
+        sets = (_prefetched(instance, known) for instance in instances)
+        return [row for rows in sets if rows is not None for row in rows._result_cache or ()]
+    caches = (instance._state.fields_cache for instance in instances)
+    return [row for cache in caches if (row := cache.get(known.cache)) is not None]
+
+
+def _prefetched(instance: Model, known: Relation) -> QuerySet[Any] | None:
+    cache = getattr(instance, "_prefetched_objects_cache", None)
+    return cache.get(known.cache) if cache else None
+
+
+def forget_dangling(instances: Iterable[Model], known: Relation) -> None:
+    """Make foreign keys whose row was not found load lazily again.
+
+    A prefetch caches None for them, and Django then answers None or raises `RelatedObjectDoesNotExist`, where a lazy
+    load raises the target's `DoesNotExist`.
+    """
+    if known.kind not in (Kind.FOREIGN_KEY, Kind.ONE_TO_ONE):
+        return
+    for instance in instances:
+        cache, values = instance._state.fields_cache, instance.__dict__
+        if cache.get(known.name, values) is None and all(values.get(column) is not None for column in known.columns):
+            del cache[known.name]
+
+
+def plain_again(instances: Iterable[Model], known: Relation, select_related: Any) -> None:
+    """Take the joins of a plan off the cached sets of a to-many prefetch.
+
+    Querysets that the caller derives from such a set are then those of plain Django: an `only()` that excludes a joined
+    column, for example, would otherwise raise `FieldError`.
+    """
+    for instance in instances:
+        rows = _prefetched(instance, known)
+        if rows is not None:
+            rows._query.select_related = select_related

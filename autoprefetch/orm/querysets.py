@@ -1,0 +1,115 @@
+"""Hooks on `QuerySet` and `RawQuerySet`: where rows are fetched.
+
+Each is one wrapper around a method that Django 5.2, 6.0 and 6.1 share. A queryset that is neither marked nor built from
+a related manager of a tracked instance passes after one dict lookup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import wraps
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.db.models import QuerySet
+from django.db.models.query import RawQuerySet
+from wrapt import wrap_function_wrapper
+
+from autoprefetch.orm import managers
+from autoprefetch.orm.engine import Engine
+from autoprefetch.orm.marks import ATTRIBUTE, query_state
+
+_COROUTINES = ("aget", "afirst", "alast", "aearliest", "alatest", "ain_bulk")
+
+
+def install(engine: Engine) -> None:
+    """Wrap what fetches rows."""
+    for cls in (QuerySet, RawQuerySet):
+        cls._fetch_all = _fetching(cls._fetch_all, engine)  # type: ignore[method-assign]
+        cls.__aiter__ = _async_iterating(cls.__aiter__, engine)  # type: ignore[method-assign]
+    QuerySet._iterator = _streaming(QuerySet._iterator, engine)  # type: ignore[method-assign]
+    RawQuerySet.iterator = _streaming_raw(RawQuerySet.iterator, engine)  # type: ignore[method-assign]
+    QuerySet.aiterator = _async_streaming(QuerySet.aiterator, engine)  # type: ignore[method-assign]
+    for name in _COROUTINES:
+        wrap_function_wrapper(QuerySet, name, _awaiting(engine))
+
+
+def _fetching(plain: Callable[[Any], None], engine: Engine) -> Callable[[Any], None]:
+    # A closure and not a wrapt wrapper: every evaluation of every queryset comes through here.
+    @wraps(plain)
+    def fetch_all(self: Any) -> None:
+        if self._result_cache is None:
+            state = query_state(self)
+            if ATTRIBUTE in state:
+                engine.evaluate(self, plain)
+                return
+            derivation = state.get(managers.ATTRIBUTE)
+            if derivation is not None and derivation.is_live():
+                is_whole = derivation.is_whole(self)
+                engine.load_set(derivation.instance, derivation.name, self, plain, is_whole)
+                return
+        plain(self)
+
+    return fetch_all
+
+
+def _async_iterating(plain: Callable[[Any], AsyncIterator[Any]], engine: Engine) -> Callable[[Any], AsyncIterator[Any]]:
+    @wraps(plain)
+    def aiter(self: Any) -> AsyncIterator[Any]:
+        if self._result_cache is not None or ATTRIBUTE not in query_state(self):
+            return plain(self)
+        frames = engine.taking_frames(self)
+
+        async def rows() -> AsyncIterator[Any]:
+            with frames:
+                await sync_to_async(self._fetch_all)()
+            for row in self._result_cache:
+                yield row
+
+        return rows()
+
+    return aiter
+
+
+def _streaming(plain: Callable[..., Iterator[Any]], engine: Engine) -> Callable[..., Iterator[Any]]:
+    @wraps(plain)
+    def iterator(self: Any, use_chunked_fetch: bool, chunk_size: int | None) -> Iterator[Any]:
+        if ATTRIBUTE not in query_state(self):
+            return plain(self, use_chunked_fetch, chunk_size)
+        return engine.stream(self, chunk_size, lambda rewritten: plain(rewritten, use_chunked_fetch, chunk_size))
+
+    return iterator
+
+
+def _streaming_raw(plain: Callable[[Any], Iterator[Any]], engine: Engine) -> Callable[[Any], Iterator[Any]]:
+    @wraps(plain)
+    def iterator(self: Any) -> Iterator[Any]:
+        if ATTRIBUTE not in query_state(self):
+            return plain(self)
+        return engine.stream(self, None, plain)
+
+    return iterator
+
+
+def _async_streaming(plain: Callable[..., AsyncIterator[Any]], engine: Engine) -> Callable[..., AsyncIterator[Any]]:
+    @wraps(plain)
+    def aiterator(self: Any, chunk_size: int = 2000) -> AsyncIterator[Any]:
+        if chunk_size <= 0 or ATTRIBUTE not in query_state(self):
+            return plain(self, chunk_size=chunk_size)
+        return engine.astream(self, chunk_size, lambda rewritten: plain(rewritten, chunk_size=chunk_size))
+
+    return aiterator
+
+
+def _awaiting(engine: Engine) -> Callable[..., Any]:
+    def awaiting(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if ATTRIBUTE not in query_state(instance):
+            return wrapped(*args, **kwargs)
+
+        async def with_frames() -> Any:
+            with engine.taking_frames(instance):
+                return await wrapped(*args, **kwargs)
+
+        return with_frames()
+
+    return awaiting

@@ -1,0 +1,114 @@
+"""The peer group of an instance, kept in its `_state` where Django 6.1 keeps `peers`, and how such instances load.
+
+Django 6.1 leaves `peers` out of pickles and copies (`ModelState.__getstate__`, models/base.py); 5.2 and 6.0 do not know
+the attribute, so `install` gives them the same method. On 6.1 the instances also get a fetch mode of ours, which is how
+their lazy loads become known; it pickles as Django's own `FETCH_ONE`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db.models import Model
+from django.db.models.base import ModelState
+
+from autoprefetch.orm.engine import Engine
+
+try:
+    from django.db.models.fetch_modes import FETCH_ONE, FetchMode
+except ImportError:  # Django 5.2 and 6.0
+    FETCH_ONE, TRACKED = None, None
+else:
+
+    class _Tracked(FetchMode):
+        """Tells the engine of each lazy load of an instance that belongs to a peer group."""
+
+        __slots__ = ("engine",)
+        engine: Engine
+
+        def fetch(self, fetcher: Any, instance: Model) -> None:
+            field = fetcher.field
+            # Django 6.1 asks the fetch mode for an empty generic foreign key too.
+            # Django 6.1 asks the fetch mode for an empty generic foreign key too.
+            if group_of(instance) is None or is_empty_generic(field, instance):
+                fetcher.fetch_one(instance)
+            elif field.is_relation:
+                self.engine.load_one(instance, _attribute(field), lambda: _fetched(fetcher, instance))
+            else:
+                self.engine.load_column(instance, field.attname)
+                fetcher.fetch_one(instance)
+
+        def __reduce__(self) -> tuple[Any, ...]:
+            return type(FETCH_ONE), ()
+
+    TRACKED = _Tracked()
+
+
+def _attribute(field: Any) -> str:
+    # A reverse one-to-one comes as its OneToOneRel, which has the accessor's name and not a field's.
+    return str(field.get_accessor_name() if hasattr(field, "get_accessor_name") else field.name)
+
+
+def is_empty_generic(field: Any, instance: Model) -> bool:
+    """Tell whether a field is a generic foreign key without a content type, which is loaded without a query."""
+    if not hasattr(field, "ct_field"):
+        return False
+    return getattr(instance, field.model._meta.get_field(field.ct_field).attname, None) is None
+
+
+def _fetched(fetcher: Any, instance: Model) -> Any:
+    fetcher.fetch_one(instance)
+    return fetcher.field.get_cached_value(instance, default=None)
+
+
+def group_of(instance: Model) -> Any:
+    """Return the peer group that an instance belongs to, or None."""
+    group = instance._state.__dict__.get("peers")
+    # A caller's own FETCH_PEERS keeps a list there.
+    return None if type(group) is list else group
+
+
+def enter_rows(rows: list[Any], group: object) -> None:
+    """Make the rows of an evaluation peers: one attribute a row is all the work that tracking adds to hydration."""
+    for row in rows:
+        row._state.peers = group
+
+
+def enter(instances: Iterable[Any], group: object) -> int:
+    """Make related instances members of a peer group, and return how many were not yet."""
+    entered = 0
+    for instance in instances:
+        state = instance._state
+        if state.__dict__.get("peers") is not group:
+            state.peers = group
+            entered += 1
+            if FETCH_ONE is not None and state.fetch_mode is FETCH_ONE:
+                state.fetch_mode = TRACKED
+    return entered
+
+
+@contextmanager
+def tracked_rows(queryset: Any) -> Iterator[None]:
+    """Give the rows that a queryset loads within the block our fetch mode, if the caller chose none (Django 6.1)."""
+    if FETCH_ONE is None or queryset._fetch_mode is not FETCH_ONE:
+        yield
+        return
+    queryset._fetch_mode = TRACKED
+    try:
+        yield
+    finally:
+        queryset._fetch_mode = FETCH_ONE
+
+
+def _without_peers(self: ModelState) -> dict[str, Any]:
+    state = self.__dict__.copy()
+    state.pop("peers", None)
+    return state
+
+
+def install() -> None:
+    """Give `ModelState` the pickling of Django 6.1 where it has none of its own (5.2, 6.0)."""
+    if "__getstate__" not in ModelState.__dict__:
+        ModelState.__getstate__ = _without_peers  # type: ignore[method-assign]

@@ -1,0 +1,80 @@
+"""Forms: what matters for planning about how a queryset is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Model
+
+from autoprefetch.learn.profiles import Path
+from autoprefetch.plan.relations import relation
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a queryset is written.
+
+    Attributes:
+        model: the model of its rows.
+        no_joins: why no join may be added; "" when one may.
+        no_prefetches: why no prefetch may be added; "" when one may.
+        ordering: attribute names that the rows are ordered by, as far as they are plain columns of the model.
+        fixed: columns that a filter holds at one value (attnames).
+        is_single: whether the filters or `get()` allow one row only.
+        joined: paths that the caller joins.
+        prefetched: paths that the caller prefetches.
+        deferred: columns that are not loaded (attnames).
+        elsewhere: labels of models that the routers read from another database.
+    """
+
+    model: type[Model]
+    no_joins: str = ""
+    no_prefetches: str = ""
+    ordering: tuple[str, ...] = ()
+    fixed: frozenset[str] = frozenset()
+    is_single: bool = False
+    joined: frozenset[Path] = frozenset()
+    prefetched: frozenset[Path] = frozenset()
+    deferred: frozenset[str] = frozenset()
+    elsewhere: frozenset[str] = frozenset()
+
+    def is_totally_ordered(self, known: frozenset[str] = frozenset()) -> bool:
+        """Tell whether no two rows compare equal in the ordering, so that it allows one sequence only.
+
+        Args:
+            known: further columns that are the same in all rows (attnames), such as the parent's key.
+
+        The rule is that of Django 6.1's `QuerySet.totally_ordered`, with the columns that a filter fixes.
+        """
+        if self.is_single:
+            return True
+        options: Any = self.model._meta
+        covered = {_attname(options, name) for name in self.ordering} | self.fixed | known
+        return any(key <= covered for key in unique_keys(self.model))
+
+
+def _attname(options: Any, name: str) -> str:
+    return str(options.pk.attname if name == "pk" else options.get_field(name).attname)
+
+
+def unique_keys(model: type[Model]) -> list[frozenset[str]]:
+    """Return the sets of columns that identify a row of a model and are never null (attnames)."""
+    options: Any = model._meta
+    primary = [getattr(field, "attname", "") for field in getattr(options, "pk_fields", [options.pk])]
+    keys = [primary] + [[field.attname] for field in options.concrete_fields if field.unique and not field.null]
+    together = [*options.unique_together, *(constraint.fields for constraint in options.total_unique_constraints)]
+    for names in together:
+        columns = [options.get_field(name) for name in names]
+        if not any(column.null for column in columns):
+            keys.append([column.attname for column in columns])
+    return [frozenset(key) for key in keys]
+
+
+def target_of(model: type[Model], path: Path) -> type[Model] | None:
+    """Follow a path from a model; None when it ends nowhere or at a generic foreign key."""
+    current: type[Model] | None = model
+    for name in path:
+        known = relation(current, name) if current is not None else None
+        current = known.target if known is not None else None
+    return current

@@ -1,0 +1,30 @@
+"""What a person can ask for: the report, the suggestions, and to forget it all."""
+
+from __future__ import annotations
+
+from autoprefetch.advise import advising
+from autoprefetch.advise.reports import Report
+from autoprefetch.advise.suggestions import Suggestion
+from autoprefetch.evaluation import engine
+
+
+def report() -> Report:
+    """Report what was learned at each call site, what is applied and why, and what it saved.
+
+    Returns:
+        a report whose `call_sites` come with the one first that saved most queries.
+    """
+    sites = [advising.call_site_report(standing, profile) for standing, profile in engine.known()]
+    return Report(tuple(sorted(sites, key=lambda site: (-site.saved_queries, site.call_site))))
+
+
+def suggestions() -> list[Suggestion]:
+    """Return the code change for each call site that has one, the one first that saves most queries."""
+    made = (advising.suggestion(standing, engine.planned_for(standing, profile), profile) for standing, profile in engine.known())
+    found = [suggestion for suggestion in made if suggestion is not None]
+    return sorted(found, key=lambda suggestion: (suggestion.queries_after - suggestion.queries_before, suggestion.call_site))
+
+
+def reset() -> None:
+    """Forget what was learned, what was planned and what was logged, in this process and its store."""
+    engine.reset()

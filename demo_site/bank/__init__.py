@@ -1,0 +1,1 @@
+"""The bank: organisations, their accounts, and the transactions of these."""

@@ -1,0 +1,16 @@
+"""The pages of the demo site: the start page and one dashboard, three times."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from demo_site.bank.views import AutoDashboardView, DashboardView, HandWrittenDashboardView, ReadyView
+from demo_site.start_page import StartPage
+
+urlpatterns = [
+    path("", StartPage.as_view(), name="start"),
+    path("plain/", DashboardView.as_view(), name="plain"),
+    path("auto/", AutoDashboardView.as_view(), name="auto"),
+    path("hand-written/", HandWrittenDashboardView.as_view(), name="hand_written"),
+    path("ready/", ReadyView.as_view(), name="ready"),
+]

@@ -1,0 +1,77 @@
+"""What every test can ask for: a database of its choice, seeded data, and a library that knows nothing yet."""
+
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from asgiref.sync import async_to_sync
+
+import autoprefetch
+from tests.databases import ALIASES, MISSING, REQUIRED
+from tests.library import data
+from tests.routers import on_database
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if REQUIRED and MISSING:
+        reasons = "; ".join(f"{alias}: {reason}" for alias, reason in MISSING.items())
+        msg = f"AUTOPREFETCH_REQUIRE_DATABASES is set, but not every database is there: {reasons}"
+        raise pytest.UsageError(msg)
+
+
+@pytest.fixture(params=list(ALIASES))
+def database(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Run the test on SQLite, PostgreSQL and MariaDB: an alias, which all models are read from and written to."""
+    with on_database(ALIASES[request.param]) as alias:
+        yield alias
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-django, which sorts the tests by their marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        callspec = getattr(item, "callspec", None)
+        if callspec and "database" in callspec.params:
+            allow_database(item, ALIASES[callspec.params["database"]])
+        skip_without_databases(item)
+
+
+def allow_database(item: pytest.Item, alias: str) -> None:
+    """Let a test of the fixture `database` use that alias, beside those that its own `django_db` mark names."""
+    own = item.get_closest_marker("django_db")
+    options: dict[str, Any] = dict(own.kwargs) if own else {}
+    if options.get("databases") != "__all__":
+        options["databases"] = [alias, *options.get("databases", [])]
+    item.add_marker(pytest.mark.django_db(**options), append=False)
+
+
+def skip_without_databases(item: pytest.Item) -> None:
+    """Skip a test that needs a missing database, and say why it is missing."""
+    mark = item.get_closest_marker("django_db")
+    for alias in mark.kwargs.get("databases", []) if mark else []:
+        if alias in MISSING:
+            item.add_marker(pytest.mark.skip(reason=f"no {alias}: {MISSING[alias]}"))
+
+
+@pytest.fixture
+def library(database: str) -> None:
+    """Fill the tables of the library in the database of the test."""
+    data.populate()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_learned() -> Iterator[None]:
+    """Let no test see what another one taught autoprefetch."""
+    autoprefetch.reset()
+    yield
+    autoprefetch.reset()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run an `async def` test so that its database work stays on this thread, inside the test's transaction."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
+    async_to_sync(pyfuncitem.obj)(**arguments)
+    return True

@@ -1,0 +1,73 @@
+"""What a person who installs the distribution gets, and what the repository holds."""
+
+import re
+import tomllib
+from importlib import metadata, resources
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+#: What the repository may hold at its top level, beside dotfiles.
+HOUSE = {"LICENSE", "README.md", "autoprefetch", "demo_site", "docs", "pyproject.toml", "tests"}
+#: What tools leave behind, which git ignores.
+LEFTOVERS = {"__pycache__", "build", "dist", "htmlcov"}
+
+
+@pytest.fixture(scope="module")
+def distribution() -> metadata.Distribution:
+    try:
+        return metadata.distribution("autoprefetch")
+    except metadata.PackageNotFoundError:
+        pytest.fail("autoprefetch is not installed in this environment; run: python -m pip install -e .")
+
+
+def versions_in(texts: list[str], pattern: str) -> set[str]:
+    return {match[1] for text in texts if (match := re.fullmatch(pattern, text))}
+
+
+def test_the_installed_version_is_the_one_in_pyproject_and_heads_the_changelog(distribution):
+    """The version stands in pyproject.toml; what is installed and what is announced agree with it."""
+    assert distribution.version == PYPROJECT["project"]["version"]
+    headings = re.findall(r"^## (\S+)", (ROOT / "docs" / "changelog.md").read_text(), flags=re.MULTILINE)
+    assert headings[0] == distribution.version
+
+
+def test_the_runtime_needs_four_packages_and_no_more(distribution):
+    """What only demos, drivers and tests need is in extras."""
+    requirements = [line for line in distribution.requires if "extra ==" not in line]
+    assert {re.match(r"[\w-]+", line)[0] for line in requirements} == {"django", "sqlparse", "structlog", "wrapt"}
+
+
+def test_the_metadata_name_the_license_and_the_extras(distribution):
+    """The package index shows what one asks first."""
+    assert distribution.metadata["License-Expression"] == "BSD-3-Clause"
+    assert distribution.metadata["Requires-Python"] == ">=3.11"
+    assert distribution.metadata["Summary"]
+    assert set(distribution.metadata.get_all("Provides-Extra")) == {"demo", "dev", "mysql", "postgres", "test"}
+
+
+def test_the_classifiers_promise_the_versions_that_are_tested(distribution):
+    """Each Python and Django of the classifiers has its environment in tox, and the other way round."""
+    classifiers = distribution.metadata.get_all("Classifier")
+    environments = PYPROJECT["tool"]["tox"]["env"].values()
+    assert versions_in(classifiers, r"Programming Language :: Python :: (3\.\d+)") == versions_in(
+        [python for environment in environments for python in environment["base_python"]], r"python(.+)"
+    )
+    assert versions_in(classifiers, r"Framework :: Django :: (\d\.\d)") == versions_in(
+        [package for environment in environments for package in environment["deps"]], r"django~=(.+)\.0"
+    )
+
+
+def test_type_checkers_see_that_the_package_is_typed(distribution):
+    """PEP 561 asks for the marker file inside the package."""
+    assert resources.files("autoprefetch").joinpath("py.typed").is_file()
+    assert "Typing :: Typed" in distribution.metadata.get_all("Classifier")
+
+
+def test_the_top_level_of_the_repository_holds_only_the_house():
+    """Nothing is put at the top level that does not have to be there."""
+    entries = {entry.name for entry in ROOT.iterdir() if not entry.name.startswith(".")}
+    assert entries - HOUSE - LEFTOVERS == set()
