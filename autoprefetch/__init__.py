@@ -12,8 +12,8 @@ elsewhere. And it logs the code change that would do the same, ready to paste. R
 """
 
 from autoprefetch.conf import override
-from autoprefetch.errors import InvalidSettings, LazyLoadError
+from autoprefetch.errors import InvalidSettingsError, LazyLoadError
 from autoprefetch.proxy import auto
 from autoprefetch.reporting import report, reset, suggestions
 
-__all__ = ["InvalidSettings", "LazyLoadError", "auto", "override", "report", "reset", "suggestions"]
+__all__ = ["InvalidSettingsError", "LazyLoadError", "auto", "override", "report", "reset", "suggestions"]

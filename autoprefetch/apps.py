@@ -10,4 +10,5 @@ class AutoprefetchConfig(AppConfig):
     verbose_name = "autoprefetch"
 
     def ready(self) -> None:
-        from autoprefetch import checks  # noqa: F401  (registers them; models are loaded now)
+        """Register the checks."""
+        from autoprefetch import checks  # noqa: F401  (the import registers them)

@@ -14,7 +14,7 @@ from typing import Any, Self
 from django.conf import settings
 from django.core.signals import setting_changed
 
-from autoprefetch.errors import InvalidSettings
+from autoprefetch.errors import InvalidSettingsError
 
 MODES = ("auto", "learn", "apply", "strict", "off")
 SCOPES = ("explicit",)
@@ -133,6 +133,7 @@ class _Cached:
         self.config: Config | None = None
 
     def read(self) -> Config:
+        """Return what the settings say, or a config that is off when something in them is wrong."""
         given = getattr(settings, "AUTOPREFETCH", {})
         if problems := problems_of(given):
             # A wrong setting must not bring a site down that runs without the system checks, nor switch on what the
@@ -181,14 +182,14 @@ class override(ContextDecorator):  # noqa: N801  (a context manager, named as Dj
         **changes: keys of `AUTOPREFETCH`, in upper case, with their values; other keys keep the value around.
 
     Raises:
-        InvalidSettings: a key is unknown or a value is not allowed.
+        InvalidSettingsError: a key is unknown or a value is not allowed.
 
     The change is seen by this thread or task and by what it starts; blocks nest.
     """
 
     def __init__(self, **changes: object) -> None:
         if problems := problems_of(changes, source="override()"):
-            raise InvalidSettings(problems)
+            raise InvalidSettingsError(problems)
         self._changes = changes
         self._tokens: list[Token[tuple[Mapping[str, object], Config] | None]] = []
 
@@ -211,6 +212,7 @@ class override(ContextDecorator):  # noqa: N801  (a context manager, named as Dj
         self.__exit__(*exc_info)
 
     def __call__(self, func: Any) -> Any:
+        """Decorate a function or a coroutine function."""
         if not iscoroutinefunction(func):
             return super().__call__(func)
 
@@ -220,8 +222,6 @@ class override(ContextDecorator):  # noqa: N801  (a context manager, named as Dj
                 return await func(*args, **kwargs)
 
         return overridden
-
-
 
 
 def project_packages() -> frozenset[str]:

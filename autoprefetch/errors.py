@@ -4,21 +4,21 @@
 
     Exception
     ├── LazyLoadError          a lazy load was left in MODE "strict"
-    └── InvalidSettings        AUTOPREFETCH, or override(), holds something that is not accepted
+    └── InvalidSettingsError        AUTOPREFETCH, or override(), holds something that is not accepted
         (a ValueError)
 
 Neither is an `AttributeError` or carries `silent_variable_failure`, so templates and `hasattr` cannot hide them.
 Everything else that goes wrong inside autoprefetch is logged, and the plain queryset runs.
 """
 
-__all__ = ["InvalidSettings", "LazyLoadError"]
+__all__ = ["InvalidSettingsError", "LazyLoadError"]
 
 
 class LazyLoadError(Exception):
     """A relation, column or derived query was loaded lazily although `MODE` is "strict"."""
 
 
-class InvalidSettings(ValueError):
+class InvalidSettingsError(ValueError):
     """A setting has an unknown name or a value that is not allowed.
 
     Args:

@@ -8,7 +8,7 @@ query runs.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from itertools import islice
@@ -16,15 +16,15 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.core.exceptions import SynchronousOnlyOperation
-from django.db import DatabaseError, connections
 from django.db.models import Model
 
 from autoprefetch import conf
-from autoprefetch.advise import advising, logs
+from autoprefetch.advise import advising
 from autoprefetch.apply import planning, rewriting
 from autoprefetch.apply.standing import Standing, Standings
 from autoprefetch.conf import Config
 from autoprefetch.errors import LazyLoadError
+from autoprefetch.faults import is_callers, quarantine, shielded
 from autoprefetch.learn.collecting import Collector
 from autoprefetch.learn.profiles import DERIVED, Profile
 from autoprefetch.learn.stores.memory import MemoryStore
@@ -61,11 +61,11 @@ class Evaluations:
         """Fill the result cache of a marked queryset."""
         run = self.begin(queryset)
         if run is None:
-            marks.fetch_unmarked(queryset, queryset, fetch_all)
+            marks.fetch_as(queryset, marks.runnable(queryset), fetch_all)
             return
         queries = self.fetch(queryset, fetch_all, run)
-        with self.shield(run.standing, queryset.db):
-            self.track(run, queryset._result_cache, queries)
+        with shielded(run.standing, queryset.db):
+            self.track(run, marks.rows_of(queryset), queries)
 
     def begin(self, queryset: AnyQuerySet, no_prefetches: str = "") -> Run | None:
         """Find the call site of an evaluation and its plan; None when the queryset is to run as plain Django."""
@@ -78,9 +78,9 @@ class Evaluations:
         standing = self.standings.of(site, mark, config.max_call_sites)
         if standing.quarantined or any(fnmatchcase(site.origin.key, pattern) for pattern in config.ignore):
             return None
-        with self.shield(standing, queryset.db):
+        with shielded(standing, queryset.db):
             return self.planned(queryset, standing, config, no_prefetches)
-        return None
+        return None  # a fault, see `shield`
 
     def planned(self, queryset: AnyQuerySet, standing: Standing, config: Config, no_prefetches: str) -> Run:
         """Make the plan for an evaluation, and start its recording."""
@@ -105,27 +105,28 @@ class Evaluations:
         fault: Exception | None = None
         try:
             with states.tracked_rows(rewritten := self.rewritten(queryset, run)):
-                marks.fetch_unmarked(queryset, rewritten, fetch_all)
+                marks.fetch_as(queryset, rewritten, fetch_all)
         except Exception as error:
-            if run.plan.is_empty or self.is_callers(error, queryset.db):
+            if run.plan.is_empty or is_callers(error, queryset.db):
                 raise
             fault = error
         if fault is not None:
             # Outside the handler, so that an error of the caller's own does not carry ours as its context.
-            marks.fetch_unmarked(queryset, queryset, fetch_all)
-            self.quarantine(run.standing, fault)
+            marks.fetch_as(queryset, marks.runnable(queryset), fetch_all)
+            quarantine(run.standing, fault)
             run.plan = planning.observing(run.plan)
             return 1
-        return 1 + self.load_ahead(queryset._result_cache, run, queryset.db)
+        return 1 + self.load_ahead(marks.rows_of(queryset), run, queryset.db)
 
     def rewritten(self, queryset: AnyQuerySet, run: Run) -> AnyQuerySet:
-        return queryset if run.plan.is_empty else rewriting.with_joins(queryset, run.plan)
+        """Return what is to run in place of a marked queryset."""
+        return marks.runnable(queryset) if run.plan.is_empty else rewriting.with_joins(queryset, run.plan)
 
     def load_ahead(self, rows: list[Any], run: Run, using: str) -> int:
         """Prefetch what the plan does not join; return how many queries it took."""
         if run.plan.is_empty:
             return 0
-        with self.shield(run.standing, using):
+        with shielded(run.standing, using):
             return rewriting.load_ahead(rows, run.plan, using)
         return 0
 
@@ -183,7 +184,7 @@ class Evaluations:
     def finish(self, run: Run, chunk: list[Any], queries: int, using: str) -> None:
         """Load ahead and track one chunk of a stream."""
         queries += self.load_ahead(chunk, run, using)
-        with self.shield(run.standing, using):
+        with shielded(run.standing, using):
             self.track(run, chunk, queries)
 
     def taking_frames(self, queryset: AnyQuerySet) -> AbstractContextManager[None]:
@@ -205,13 +206,11 @@ class Evaluations:
                 touch.refused()
             raise
         if touch is not None:
-            with self.shield(self.standing_of(instance), instance._state.db):
+            with shielded(self.standing_of(instance), instance._state.db):
                 touch.brought_one(found)
         return found
 
-    def load_set(
-        self, instance: Model, name: str, queryset: AnyQuerySet, fetch_all: Fetch, is_whole: bool
-    ) -> None:
+    def load_set(self, instance: Model, name: str, queryset: AnyQuerySet, fetch_all: Fetch, is_whole: bool) -> None:
         """Fill the result cache of a queryset from a related manager as Django does, and take note of it."""
         touch = self.touch(instance, name, "" if is_whole else DERIVED)
         try:
@@ -221,8 +220,8 @@ class Evaluations:
                 touch.refused()
             raise
         if touch is not None:
-            with self.shield(self.standing_of(instance), instance._state.db):
-                touch.brought_many(queryset._result_cache)
+            with shielded(self.standing_of(instance), instance._state.db):
+                touch.brought_many(marks.rows_of(queryset))
 
     def load_column(self, instance: Model, name: str) -> None:
         """Refuse the lazy load of a column in MODE "strict"."""
@@ -235,7 +234,7 @@ class Evaluations:
         if config.mode == "strict":
             raise _lazy_load(instance, name, tracking.remedy(instance, name))
         if config.learns:
-            with self.shield(self.standing_of(instance), instance._state.db):
+            with shielded(self.standing_of(instance), instance._state.db):
                 return tracking.touch(instance, name, suffix)
         return None
 
@@ -264,7 +263,7 @@ class Evaluations:
         for key in self.collector.merge():
             standing, profile = self.standings.get(key), self.store.load(key)
             if standing is not None and profile is not None and config.learns and config.log_suggestions:
-                with self.shield(standing, None):
+                with shielded(standing, None):
                     advising.log_once(standing, self.planned_for(standing, profile), profile)
 
     def reset(self) -> None:
@@ -273,32 +272,8 @@ class Evaluations:
         self.store.clear()
         self.standings.clear()
 
-    # Faults
-
-    @contextmanager
-    def shield(self, standing: Standing | None, using: str | None) -> Iterator[None]:
-        """Keep a fault of ours from the caller, and let the call site run as plain Django from then on."""
-        try:
-            yield
-        except LazyLoadError:
-            raise
-        except Exception as fault:
-            if using is not None and self.is_callers(fault, using):
-                raise
-            self.quarantine(standing, fault)
-
-    def is_callers(self, error: Exception, using: str) -> bool:
-        """Tell whether an error has broken a transaction, so that no further query can stand in for the failed one."""
-        return isinstance(error, DatabaseError) and connections[using].in_atomic_block
-
-    def quarantine(self, standing: Standing | None, fault: Exception) -> None:
-        """Take the plan of a call site away for good, and say so once."""
-        if standing is None or not standing.quarantined:
-            logs.faulted(standing.site.name if standing else "autoprefetch", fault)
-        if standing is not None:
-            standing.quarantined = repr(fault)
-
     def standing_of(self, instance: Model) -> Standing | None:
+        """Return the standing of the call site that loaded a tracked instance."""
         group = states.group_of(instance)
         return self.standings.get(group.recording.key) if group is not None else None
 

@@ -26,11 +26,15 @@ ModelT = TypeVar("ModelT", bound=Model)
 QuerySetT = TypeVar("QuerySetT", bound="QuerySet[Any] | RawQuerySet[Any]")
 
 
-class AutoQuerySet(wrapt.ObjectProxy):  # type: ignore[misc]
+# Generic in the stubs of wrapt 2, not in the class of wrapt 1.
+_ObjectProxy: Any = wrapt.ObjectProxy
+
+
+class AutoQuerySet(_ObjectProxy):  # type: ignore[misc]
     """A queryset that is automatic, in every other way the queryset itself.
 
-    The mark that makes it automatic rides on the wrapped queryset, so what is chained from it is automatic too and needs
-    no proxy. A pickle of it is a pickle of the wrapped queryset.
+    The mark that makes it automatic rides on the wrapped queryset, so what is chained from it is automatic too and
+    needs no proxy. A pickle of it is a pickle of the wrapped queryset.
     """
 
     def __aiter__(self) -> Any:
@@ -97,8 +101,10 @@ def auto(
 
 def _queryset(source: Any) -> tuple[Any, str]:
     """Return the queryset that a source stands for, and the name of its manager if it is a model class."""
+    if type(source) is AutoQuerySet:
+        return source.__wrapped__, ""
     if isinstance(source, (QuerySet, RawQuerySet)):
-        return (source.__wrapped__ if type(source) is AutoQuerySet else source), ""
+        return source, ""
     if isinstance(source, BaseManager):
         return source.all(), ""
     if isinstance(source, type) and issubclass(source, Model):

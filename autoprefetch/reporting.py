@@ -20,9 +20,14 @@ def report() -> Report:
 
 def suggestions() -> list[Suggestion]:
     """Return the code change for each call site that has one, the one first that saves most queries."""
-    made = (advising.suggestion(standing, engine.planned_for(standing, profile), profile) for standing, profile in engine.known())
+    made = (
+        advising.suggestion(standing, engine.planned_for(standing, profile), profile)
+        for standing, profile in engine.known()
+    )
     found = [suggestion for suggestion in made if suggestion is not None]
-    return sorted(found, key=lambda suggestion: (suggestion.queries_after - suggestion.queries_before, suggestion.call_site))
+    return sorted(
+        found, key=lambda suggestion: (suggestion.queries_after - suggestion.queries_before, suggestion.call_site)
+    )
 
 
 def reset() -> None:

@@ -19,9 +19,7 @@ SUGGESTION = "autoprefetch.suggestion"
 FAULT = "autoprefetch.fault"
 
 
-def _to_record(
-    logger: Any, method: str, event: MutableMapping[str, Any]
-) -> tuple[tuple[str, ...], dict[str, Any]]:
+def _to_record(logger: Any, method: str, event: MutableMapping[str, Any]) -> tuple[tuple[str, ...], dict[str, Any]]:
     text, exc_info = event.pop("text"), event.pop("exc_info", None)
     return (f"{event['event']}: {text}",), {"extra": dict(event), "exc_info": exc_info}
 
@@ -54,7 +52,7 @@ def faulted(call_site: str, fault: BaseException) -> None:
     """Log a fault of autoprefetch's own, and what follows from it (ERROR)."""
     _logger.error(
         FAULT,
-        text=f"{call_site}: {type(fault).__name__} inside autoprefetch; this call site runs as plain Django from now on.",
+        text=f"{call_site}: {type(fault).__name__} inside autoprefetch. It runs as plain Django from now on.",
         call_site=call_site,
         fault=repr(fault),
         exc_info=fault,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import Manager, Model, Prefetch
+from django.db.models import Manager, Prefetch
 from django.db.models.constants import LOOKUP_SEP
 
 from autoprefetch.learn.profiles import Profile
@@ -133,10 +133,9 @@ def _notes(plan: Plan) -> tuple[str, ...]:
     joined = [LOOKUP_SEP.join(branch.path) for branch in plan.walk() if branch.advises_join]
     if not joined:
         return ()
-    return (
-        f"the ordering is not total, so with select_related({', '.join(map(_quoted, joined))}) rows with equal sort keys "
-        "may change places; autoprefetch prefetches instead.",
-    )
+    lookups = ", ".join(map(_quoted, joined))
+    note = f"the ordering is not total, so with select_related({lookups}) rows with equal sort keys may change places; "
+    return (note + "autoprefetch prefetches instead.",)
 
 
 def _quoted(text: str) -> str:
@@ -182,7 +181,9 @@ class _Writer:
                 generic.setdefault(lookup, []).append(branch)
                 continue
             below = self.prefetches(branch.below, lookup + LOOKUP_SEP)
-            lookups += below if branch.method is Method.GIVEN or _is_join(branch) else self.prefetch(branch, lookup, below)
+            lookups += (
+                below if branch.method is Method.GIVEN or _is_join(branch) else self.prefetch(branch, lookup, below)
+            )
         for lookup, variants in generic.items():
             lookups.append(self.generic(lookup, variants))
         return lookups
@@ -193,13 +194,13 @@ class _Writer:
         if not joins:
             return below or [_quoted(lookup)]
         queryset = f"{self.base(branch)}.select_related({', '.join(map(_quoted, joins))})"
-        return [f"{self.imported('django.db.models', 'Prefetch', Prefetch)}({_quoted(lookup)}, queryset={queryset})", *below]
+        return [
+            f"{self.imported('django.db.models', 'Prefetch', Prefetch)}({_quoted(lookup)}, queryset={queryset})",
+            *below,
+        ]
 
     def generic(self, lookup: str, variants: Iterable[Branch]) -> str:
-        querysets = []
-        for branch in variants:
-            if methods := self.methods(branch.below):
-                querysets.append(self.base(branch) + methods)
+        querysets = [self.base(branch) + methods for branch in variants if (methods := self.methods(branch.below))]
         if not querysets:
             return _quoted(lookup)
         name = self.imported("django.contrib.contenttypes.prefetch", "GenericPrefetch", None)
@@ -215,7 +216,7 @@ class _Writer:
             manager = model._meta.base_manager_name or "_base_manager"
         return f"{self.imported(model.__module__, model.__name__, model)}.{manager}"
 
-    def imported(self, module: str, name: str, thing: type[Model] | type[Prefetch] | None) -> str:
+    def imported(self, module: str, name: str, thing: type | None) -> str:
         """Return the name under which a thing can be used, importing it where the module has it not."""
         bound = self.names.get(name)
         if bound is not None and (bound is thing or thing is None):

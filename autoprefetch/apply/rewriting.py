@@ -53,7 +53,7 @@ def _is_one_database(rows: list[Any], branch: Branch) -> bool:
     return len({router.db_for_read(branch.target, instance=row) for row in rows}) == 1
 
 
-def _lookups(branches: Iterable[Branch], using: str, parent: str = "") -> Iterator[str | Prefetch]:
+def _lookups(branches: Iterable[Branch], using: str, parent: str = "") -> Iterator[str | Prefetch[Any]]:
     """Yield lookups for `prefetch_related`, parents before children."""
     generic: dict[str, list[Branch]] = {}
     for branch in branches:
@@ -75,7 +75,7 @@ def _base(branch: Branch) -> QuerySet[Any]:
     return forms.prefetch_base(branch.relation, branch.target)
 
 
-def _generic(lookup: str, variants: list[Branch], using: str) -> str | Prefetch:
+def _generic(lookup: str, variants: list[Branch], using: str) -> str | Prefetch[Any]:
     """Return the lookup of a generic foreign key, with a queryset for each model that has something below it."""
     querysets = []
     for branch in variants:
@@ -86,9 +86,7 @@ def _generic(lookup: str, variants: list[Branch], using: str) -> str | Prefetch:
             querysets.append(queryset.prefetch_related(*below) if below else queryset)
     if not querysets:
         return lookup
-    from django.contrib.contenttypes.prefetch import GenericPrefetch  # needs the app, which a generic key shows is there
-
-    return GenericPrefetch(lookup, querysets)
+    return forms.generic_prefetch(lookup, querysets)
 
 
 def _restore(instances: list[Any], branches: Iterable[Branch]) -> None:

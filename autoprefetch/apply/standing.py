@@ -65,10 +65,13 @@ class Standings:
         return standing
 
     def get(self, key: str) -> Standing | None:
+        """Return the standing of a key, or None when it was never evaluated here."""
         return self._by_key.get(key)
 
     def all(self) -> list[Standing]:
+        """Return all standings."""
         return list(self._by_key.values())
 
     def clear(self) -> None:
+        """Forget all plans."""
         self._by_key.clear()

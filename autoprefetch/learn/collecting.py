@@ -33,7 +33,7 @@ class Collector:
 
     def merge(self) -> frozenset[str]:
         """Merge all news into the store, and return the keys of the call sites concerned."""
-        keys = set()
+        keys: set[str] = set()
         while True:
             try:
                 recording = self._news.popleft()

@@ -23,7 +23,6 @@ from types import CodeType, FrameType
 
 import django
 
-import autoprefetch
 from autoprefetch import conf
 from autoprefetch.orm import frames
 
@@ -51,6 +50,7 @@ class Location:
 
     @property
     def key(self) -> str:
+        """What stays the same when lines move."""
         return f"{self.module}:{self.function}/{self.step}"
 
     @property
@@ -76,6 +76,7 @@ class CallSite:
 
     @property
     def name(self) -> str:
+        """The function and the line, for people."""
         return f"{self.origin.function} ({self.origin.path}:{self.origin.line})"
 
     def __str__(self) -> str:
@@ -111,7 +112,7 @@ def _library_roots() -> tuple[str, ...]:
     # The interpreter's own answer, not "site-packages" in the name: projects live in such folders too.
     paths = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
     paths |= {*site.getsitepackages(), site.getusersitepackages()}
-    paths |= {str(Path(package.__file__ or "").parent) for package in (django, autoprefetch)}
+    paths |= {str(Path(django.__file__).parent), str(Path(__file__).parent.parent)}
     return tuple(f"{path}/" for path in sorted(paths))
 
 
@@ -145,7 +146,7 @@ def _callee(instructions: list[dis.Instruction], at: int) -> str | None:
 def _steps(code: CodeType) -> tuple[tuple[int, ...], tuple[str, ...]]:
     instructions = list(dis.get_instructions(code))
     seen: Counter[str] = Counter()
-    steps = []
+    steps: list[str] = []
     for at, instruction in enumerate(instructions):
         name = instruction.opname.lower()
         if name.startswith("call") and at and instructions[at - 1].opname == "PRECALL":

@@ -57,6 +57,7 @@ class Recording:
 
     @property
     def key(self) -> str:
+        """The key of the call site."""
         return self.site.key
 
     def group(self, path: Path, model: type[Model]) -> PeerGroup:

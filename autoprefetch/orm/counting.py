@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 from django.db import connections
 
@@ -15,10 +15,11 @@ class QueryCount:
         self.queries = 0
 
     def __call__(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        """Count one query and run it."""
         self.queries += 1
         return execute(sql, params, many, context)
 
-    def __enter__(self) -> QueryCount:
+    def __enter__(self) -> Self:
         self._wrapped = connections.all(initialized_only=True)
         for connection in self._wrapped:
             connection.execute_wrappers.append(self)

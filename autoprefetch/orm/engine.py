@@ -21,7 +21,9 @@ class Engine(Protocol):
     def evaluate(self, queryset: AnyQuerySet, fetch_all: Callable[[AnyQuerySet], None]) -> None:
         """Fill the result cache of a marked queryset."""
 
-    def stream(self, queryset: AnyQuerySet, chunk_size: int | None, plain: Callable[[AnyQuerySet], Iterator[Any]]) -> Iterator[Any]:
+    def stream(
+        self, queryset: AnyQuerySet, chunk_size: int | None, plain: Callable[[AnyQuerySet], Iterator[Any]]
+    ) -> Iterator[Any]:
         """Yield the rows of a marked queryset from `iterator()`."""
 
     def astream(
@@ -38,7 +40,14 @@ class Engine(Protocol):
     def load_column(self, instance: Model, name: str) -> None:
         """Take note that a deferred column of a tracked instance is about to be loaded."""
 
-    def load_set(self, instance: Model, name: str, queryset: AnyQuerySet, fetch_all: Callable[[AnyQuerySet], None], is_whole: bool) -> None:
+    def load_set(
+        self,
+        instance: Model,
+        name: str,
+        queryset: AnyQuerySet,
+        fetch_all: Callable[[AnyQuerySet], None],
+        is_whole: bool,
+    ) -> None:
         """Fill the result cache of a queryset built from a related manager of a tracked instance.
 
         `is_whole` tells `.all()` from a derived query.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from django.db import connections, router
 from django.db.models import F, Model, OrderBy, Prefetch, QuerySet
@@ -33,7 +33,7 @@ def routers_choose() -> bool:
     return bool(router.routers)
 
 
-def form_of(queryset: AnyQuerySet, targets: frozenset[type[Model]] = frozenset()) -> Form:
+def form_of(queryset: Any, targets: frozenset[type[Model]] = frozenset()) -> Form:
     """Describe how a queryset is written.
 
     Args:
@@ -42,7 +42,7 @@ def form_of(queryset: AnyQuerySet, targets: frozenset[type[Model]] = frozenset()
     """
     prefetched = frozenset(_prefetched(queryset))
     if isinstance(queryset, RawQuerySet):
-        return Form(queryset.model, no_joins="it is a raw query", prefetched=prefetched)
+        return Form(cast("type[Model]", queryset.model), no_joins="it is a raw query", prefetched=prefetched)
     query = queryset.query
     names, is_defer = query.deferred_loading
     nested = any(LOOKUP_SEP in name for name in names)
@@ -55,7 +55,7 @@ def form_of(queryset: AnyQuerySet, targets: frozenset[type[Model]] = frozenset()
         is_single=_is_single(queryset),
         joined=frozenset() if nested else frozenset(_joined(queryset.model, query.select_related)),
         prefetched=frozenset() if nested else prefetched,
-        deferred=_deferred(queryset.model, names, is_defer),
+        deferred=_deferred(queryset.model, frozenset(names), is_defer),
         elsewhere=frozenset(t._meta.label for t in targets if router.db_for_read(t) != queryset.db),
     )
 
@@ -97,7 +97,7 @@ def _ordering(queryset: QuerySet[Any]) -> Iterator[str]:
     ordering = query.order_by or (options.ordering if query.default_ordering else ())
     for part in ordering:
         expression = part.expression if isinstance(part, OrderBy) else part
-        name = expression.name if isinstance(expression, F) else expression
+        name: Any = getattr(expression, "name", None) if isinstance(expression, F) else expression
         if not isinstance(name, str) or name.lstrip("-+") in query.annotations:
             continue
         name = name.lstrip("-+")
@@ -114,9 +114,9 @@ def _fixed(query: Any) -> Iterator[str]:
         return
     table = query.get_initial_alias() if query.alias_map else None
     for child in query.where.children:
-        if isinstance(child, Exact) and isinstance(child.lhs, Col) and child.lhs.alias == table:
-            if not hasattr(child.rhs, "resolve_expression"):
-                yield child.lhs.target.attname
+        is_own = isinstance(child, Exact) and isinstance(child.lhs, Col) and child.lhs.alias == table
+        if is_own and not hasattr(child.rhs, "resolve_expression"):
+            yield child.lhs.target.attname
 
 
 def _is_single(queryset: QuerySet[Any]) -> bool:
@@ -151,13 +151,11 @@ def _joined(model: type[Model], select_related: object, parent: Path = ()) -> It
             yield from _joined(known.target, nested, (*parent, known.name))
 
 
-def _prefetched(queryset: AnyQuerySet) -> Iterator[Path]:
+def _prefetched(queryset: Any) -> Iterator[Path]:
     for lookup in queryset._prefetch_related_lookups:
-        if isinstance(lookup, Prefetch):
-            if lookup.to_attr:
-                continue
-            lookup = lookup.prefetch_through
-        steps = lookup.split(LOOKUP_SEP)
+        if isinstance(lookup, Prefetch) and lookup.to_attr:
+            continue
+        steps = (lookup.prefetch_through if isinstance(lookup, Prefetch) else lookup).split(LOOKUP_SEP)
         yield from (tuple(steps[:size]) for size in range(1, len(steps) + 1))
 
 
@@ -176,3 +174,10 @@ def prefetch_base(known: Relation, target: type[Model]) -> QuerySet[Any]:
     """
     manager = target._default_manager if known.is_to_many else target._base_manager
     return manager.all()
+
+
+def generic_prefetch(lookup: str, querysets: list[QuerySet[Any]]) -> Prefetch[Any]:
+    """Return the lookup of a generic foreign key with a queryset for some of the models that it leads to."""
+    from django.contrib.contenttypes.prefetch import GenericPrefetch  # noqa: PLC0415  (needs the app to be installed)
+
+    return GenericPrefetch(lookup, querysets)

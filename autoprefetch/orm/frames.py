@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import CodeType, FrameType
+from typing import Any
 
 from django.core.handlers.base import BaseHandler
 from django.core.management.base import BaseCommand
@@ -14,7 +15,7 @@ from django.template.base import Node
 
 
 def _route_of_request(frame: FrameType) -> str:
-    request = frame.f_locals.get("request")
+    request: Any = frame.f_locals.get("request")
     match = getattr(request, "resolver_match", None)
     if match is None:
         return ""
@@ -37,13 +38,14 @@ def _route_of_celery_task(frame: FrameType) -> str:
 def _known_routes() -> dict[CodeType, Callable[[FrameType], str]]:
     # `_get_response` holds the request once its URL is resolved, and is below every middleware (core/handlers/base.py,
     # Django 5.2 to 6.1), so the walk ends there.
-    known = {
-        BaseHandler._get_response.__code__: _route_of_request,
-        BaseHandler._get_response_async.__code__: _route_of_request,
+    handler: Any = BaseHandler
+    known: dict[CodeType, Callable[[FrameType], str]] = {
+        handler._get_response.__code__: _route_of_request,
+        handler._get_response_async.__code__: _route_of_request,
         BaseCommand.execute.__code__: _route_of_command,
     }
     try:
-        from django.tasks.base import Task  # Django 6.0
+        from django.tasks.base import Task  # noqa: PLC0415  (Django 6.0)
     except ImportError:
         return known
     return {**known, Task.call.__code__: _route_of_task}

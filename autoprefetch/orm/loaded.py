@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import Model, QuerySet
+from django.db.models import Model
 
 from autoprefetch.plan.relations import Kind, Relation
 
@@ -24,7 +24,7 @@ def related(instances: Iterable[Model], known: Relation) -> list[Any]:
     return [row for cache in caches if (row := cache.get(known.cache)) is not None]
 
 
-def _prefetched(instance: Model, known: Relation) -> QuerySet[Any] | None:
+def _prefetched(instance: Model, known: Relation) -> Any:
     cache = getattr(instance, "_prefetched_objects_cache", None)
     return cache.get(known.cache) if cache else None
 

@@ -43,6 +43,7 @@ class Derivation:
 
     @property
     def instance(self) -> Any:
+        """The instance whose manager built the queryset, or None when it is gone."""
         return self._instance()
 
     def is_live(self) -> bool:

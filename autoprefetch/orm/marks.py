@@ -8,19 +8,32 @@ between the clones of its `RawQuerySet`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
-from django.db.models import QuerySet
 from django.db.models.query import RawQuerySet
 
 ATTRIBUTE = "autoprefetch"
-AnyQuerySet: TypeAlias = "QuerySet[Any] | RawQuerySet[Any]"
+AnyQuerySet: TypeAlias = Any
+"""A `QuerySet` or a `RawQuerySet`; their private attributes, which both have, are in no stubs."""
 
 
 def query_state(queryset: AnyQuerySet) -> dict[str, Any]:
     """Return the dict of a queryset's query, without running a filter that Django has put off (`_deferred_filter`)."""
-    query = queryset.query if isinstance(queryset, RawQuerySet) else queryset._query
-    return query.__dict__
+    query: Any = queryset.query if isinstance(queryset, RawQuerySet) else queryset._query
+    return cast("dict[str, Any]", query.__dict__)
+
+
+def unmarked(queryset: AnyQuerySet) -> AnyQuerySet:
+    """Return a copy of a queryset that is not automatic."""
+    if isinstance(queryset, RawQuerySet):
+        copy = cast("AnyQuerySet", queryset)._clone()
+        copy.query = queryset.query.chain(queryset.query.using)  # its clones share one query, and with it the mark
+        if hasattr(queryset, "_fetch_mode"):  # Django 6.1 forgets it here
+            copy._fetch_mode = queryset._fetch_mode
+    else:
+        copy = queryset._chain()
+    query_state(copy).pop(ATTRIBUTE, None)
+    return copy
 
 
 def marked(queryset: Any, mark: object) -> Any:
@@ -32,23 +45,22 @@ def marked(queryset: Any, mark: object) -> Any:
     return copy
 
 
-def unmarked(queryset: Any) -> Any:
-    """Return a copy of a queryset that is not automatic."""
-    copy = queryset._clone() if isinstance(queryset, RawQuerySet) else queryset._chain()
-    if isinstance(queryset, RawQuerySet):
-        copy.query = queryset.query.chain(queryset.query.using)
-    query_state(copy).pop(ATTRIBUTE, None)
-    return copy
-
-
-def fetch_unmarked(queryset: Any, source: Any, fetch_all: Callable[[Any], None]) -> None:
-    """Fill the result cache of a queryset with the rows of a source that is itself or a rewritten copy.
-
-    A `RawQuerySet` fetches through its `iterator()`, which is hooked too, so it always runs as an unmarked copy.
-    """
-    if source is queryset and isinstance(queryset, RawQuerySet):
-        source = unmarked(queryset)
+def fetch_as(queryset: Any, source: Any, fetch_all: Callable[[Any], None]) -> None:
+    """Fill the result cache of a queryset with the rows of a source, which is itself or a rewritten copy."""
     fetch_all(source)
     if source is not queryset:
         queryset._result_cache = source._result_cache
         queryset._prefetch_done = source._prefetch_done
+
+
+def runnable(queryset: Any) -> Any:
+    """Return what runs a marked queryset plainly.
+
+    A `RawQuerySet` fetches through its `iterator()`, which is hooked too, so it has to run as an unmarked copy.
+    """
+    return unmarked(queryset) if isinstance(queryset, RawQuerySet) else queryset
+
+
+def rows_of(queryset: Any) -> list[Any]:
+    """Return the rows of a queryset that is evaluated."""
+    return cast("list[Any]", queryset._result_cache)

@@ -24,12 +24,14 @@ _COROUTINES = ("aget", "afirst", "alast", "aearliest", "alatest", "ain_bulk")
 
 def install(engine: Engine) -> None:
     """Wrap what fetches rows."""
-    for cls in (QuerySet, RawQuerySet):
-        cls._fetch_all = _fetching(cls._fetch_all, engine)  # type: ignore[method-assign]
-        cls.__aiter__ = _async_iterating(cls.__aiter__, engine)  # type: ignore[method-assign]
-    QuerySet._iterator = _streaming(QuerySet._iterator, engine)  # type: ignore[method-assign]
-    RawQuerySet.iterator = _streaming_raw(RawQuerySet.iterator, engine)  # type: ignore[method-assign]
-    QuerySet.aiterator = _async_streaming(QuerySet.aiterator, engine)  # type: ignore[method-assign]
+    plain: Any = QuerySet
+    raw: Any = RawQuerySet
+    for cls in (plain, raw):
+        cls._fetch_all = _fetching(cls._fetch_all, engine)
+        cls.__aiter__ = _async_iterating(cls.__aiter__, engine)
+    plain._iterator = _streaming(plain._iterator, engine)
+    plain.aiterator = _async_streaming(plain.aiterator, engine)
+    raw.iterator = _streaming_raw(raw.iterator, engine)
     for name in _COROUTINES:
         wrap_function_wrapper(QuerySet, name, _awaiting(engine))
 
@@ -55,7 +57,7 @@ def _fetching(plain: Callable[[Any], None], engine: Engine) -> Callable[[Any], N
 
 def _async_iterating(plain: Callable[[Any], AsyncIterator[Any]], engine: Engine) -> Callable[[Any], AsyncIterator[Any]]:
     @wraps(plain)
-    def aiter(self: Any) -> AsyncIterator[Any]:
+    def iterate(self: Any) -> AsyncIterator[Any]:
         if self._result_cache is not None or ATTRIBUTE not in query_state(self):
             return plain(self)
         frames = engine.taking_frames(self)
@@ -68,7 +70,7 @@ def _async_iterating(plain: Callable[[Any], AsyncIterator[Any]], engine: Engine)
 
         return rows()
 
-    return aiter
+    return iterate
 
 
 def _streaming(plain: Callable[..., Iterator[Any]], engine: Engine) -> Callable[..., Iterator[Any]]:

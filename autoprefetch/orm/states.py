@@ -16,13 +16,16 @@ from django.db.models.base import ModelState
 
 from autoprefetch.orm.engine import Engine
 
+FETCH_ONE: Any = None
+TRACKED: Any = None
 try:
-    from django.db.models.fetch_modes import FETCH_ONE, FetchMode
+    from django.db.models import fetch_modes
 except ImportError:  # Django 5.2 and 6.0
-    FETCH_ONE, TRACKED = None, None
+    pass
 else:
+    FETCH_ONE = fetch_modes.FETCH_ONE
 
-    class _Tracked(FetchMode):
+    class _Tracked(fetch_modes.FetchMode):
         """Tells the engine of each lazy load of an instance that belongs to a peer group."""
 
         __slots__ = ("engine",)

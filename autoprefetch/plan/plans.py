@@ -52,6 +52,7 @@ class Branch:
     below: tuple[Branch, ...] = ()
 
     def walk(self) -> Iterator[Branch]:
+        """Yield this branch and all below it."""
         yield self
         for branch in self.below:
             yield from branch.walk()
@@ -106,6 +107,7 @@ class Choices:
     patterns: tuple[str, ...] = ()
 
     def ignores(self, path: Path, known: Relation) -> bool:
+        """Tell whether a relation is to be left lazy."""
         return LOOKUP_SEP.join(path) in self.ignore or any(
             fnmatchcase(f"{known.owner}.{known.name}", pattern) for pattern in self.patterns
         )
@@ -146,7 +148,11 @@ class _Planner:
         """Plan the paths that start at one model."""
         size = len(parent) + 1
         names = {path[:size] for path in self.profile.usages if len(path) >= size and path[: size - 1] == parent}
-        names |= {path[:size] for path in self.form.joined | self.form.prefetched if len(path) >= size and path[: size - 1] == parent}
+        names |= {
+            path[:size]
+            for path in self.form.joined | self.form.prefetched
+            if len(path) >= size and path[: size - 1] == parent
+        }
         found = (self.branch(model, path, level) for path in sorted(names) if not is_derived(path))
         return tuple(branch for branch in found if branch is not None)
 

@@ -56,6 +56,7 @@ class Relation:
 
     @property
     def is_to_many(self) -> bool:
+        """Whether it leads to any number of rows."""
         return self.kind in TO_MANY
 
 
@@ -131,7 +132,9 @@ def _known_columns(field: Any, kind: Kind) -> frozenset[str]:
 
 
 def _tables(field: Any, kind: Kind, target: type[Model] | None) -> frozenset[str]:
-    tables = {target._meta.db_table} | {parent._meta.db_table for parent in target._meta.all_parents} if target else set()
+    tables = (
+        {target._meta.db_table} | {parent._meta.db_table for parent in target._meta.all_parents} if target else set()
+    )
     if kind is Kind.MANY_TO_MANY:
         tables.add((field if _is_reverse(field) else field.remote_field).through._meta.db_table)
     return frozenset(tables)
@@ -148,6 +151,6 @@ def _no_join(field: Any, kind: Kind, target: type[Model] | None) -> str:
     if kind is not Kind.REVERSE_ONE_TO_ONE:
         if not isinstance(field, ForeignKey):
             return f"{field.model._meta.label}.{field.name} spans several columns"
-        if not field.db_constraint:
+        if not getattr(field, "db_constraint", True):
             return f"{field.model._meta.label}.{field.name} has db_constraint=False, and a join would drop rows"
     return ""

@@ -24,6 +24,7 @@ class MemoryStore:
         self._merging = Lock()
 
     def load(self, key: str) -> Profile | None:
+        """Return the profile of a call site, and count that as a use of it."""
         profile = self._profiles.get(key)
         if profile is not None:
             with suppress(KeyError):  # another thread has just forgotten it
@@ -31,6 +32,7 @@ class MemoryStore:
         return profile
 
     def merge(self, key: str, delta: Profile) -> None:
+        """Add counts to a profile, and forget the one that was used least recently if there are too many."""
         with self._merging:
             known = self._profiles.get(key)
             self._profiles[key] = known.merged_with(delta) if known else delta
@@ -39,10 +41,13 @@ class MemoryStore:
                 self._profiles.popitem(last=False)
 
     def delete(self, key: str) -> None:
+        """Forget one call site."""
         self._profiles.pop(key, None)
 
     def items(self) -> list[tuple[str, Profile]]:
+        """Return all that is known."""
         return list(self._profiles.items())
 
     def clear(self) -> None:
+        """Forget everything."""
         self._profiles.clear()

@@ -1,0 +1,49 @@
+"""Faults of autoprefetch's own: kept from the caller, logged once, and answered by plain Django from then on."""
+
+from __future__ import annotations
+
+from django.db import DatabaseError, connections
+
+from autoprefetch.advise import logs
+from autoprefetch.apply.standing import Standing
+from autoprefetch.errors import LazyLoadError
+
+
+class shielded:  # noqa: N801  (a context manager)
+    """Keep a fault inside `with` from the caller, and let the call site run as plain Django from then on.
+
+    Args:
+        standing: the call site, None when it is not known.
+        using: the database alias that the block may query; None when it queries nothing.
+
+    What is meant for the caller passes: `LazyLoadError`, and a database error that has broken the caller's transaction.
+    """
+
+    __slots__ = ("_standing", "_using")
+
+    def __init__(self, standing: Standing | None, using: str | None) -> None:
+        self._standing = standing
+        self._using = using
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: object) -> bool:
+        if not isinstance(fault, Exception) or isinstance(fault, LazyLoadError):
+            return False
+        if self._using is not None and is_callers(fault, self._using):
+            return False
+        quarantine(self._standing, fault)
+        return True
+
+
+def is_callers(error: Exception, using: str) -> bool:
+    """Tell whether an error has broken a transaction, so that no further query can stand in for the failed one."""
+    return isinstance(error, DatabaseError) and connections[using].in_atomic_block
+
+
+def quarantine(standing: Standing | None, fault: Exception) -> None:
+    """Take the plan of a call site away for good, and say so once."""
+    if standing is None or not standing.quarantined:
+        logs.faulted(standing.site.name if standing else "autoprefetch", fault)
+    if standing is not None:
+        standing.quarantined = repr(fault)
