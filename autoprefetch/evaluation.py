@@ -17,23 +17,25 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.core.exceptions import SynchronousOnlyOperation
 from django.db.models import Model
+from django.db.models.sql.constants import MULTI
 
 from autoprefetch import conf
 from autoprefetch.advise import advising
-from autoprefetch.apply import planning, rewriting
+from autoprefetch.apply import batching, planning, rewriting
+from autoprefetch.apply.batching import NOTHING
 from autoprefetch.apply.standing import Standing, Standings
 from autoprefetch.conf import Config
 from autoprefetch.errors import LazyLoadError
 from autoprefetch.faults import is_callers, quarantine, shielded
 from autoprefetch.learn.collecting import Collector
-from autoprefetch.learn.profiles import DERIVED, Profile
+from autoprefetch.learn.profiles import Profile
 from autoprefetch.learn.stores.memory import MemoryStore
 from autoprefetch.observe import callsites, places, tracking, writes
 from autoprefetch.observe.marks import mark_of
 from autoprefetch.observe.recordings import Recording
-from autoprefetch.orm import forms, marks, states
+from autoprefetch.orm import forms, marks, replay, states
 from autoprefetch.orm.marks import AnyQuerySet
-from autoprefetch.plan.plans import Plan
+from autoprefetch.plan.plans import Branch, Plan
 
 Fetch = Callable[[AnyQuerySet], None]
 
@@ -44,7 +46,7 @@ class Run:
 
     standing: Standing
     plan: Plan
-    recording: Recording | None
+    recording: Recording
 
 
 class Evaluations:
@@ -95,9 +97,8 @@ class Evaluations:
         if is_new and config.learns and config.log_suggestions:
             advising.log_once(standing, plan, profile)
         applied = plan if config.applies else planning.observing(plan)
-        if config.mode == "apply":
-            return Run(standing, applied, None)
-        recording = Recording(standing.site, queryset.model, applied.eager_paths(), self.collector.add)
+        on_news = self.collector.add if config.learns else _not_learned
+        recording = Recording(standing.site, queryset.model, applied.eager_paths(), profile, on_news)
         return Run(standing, applied, recording)
 
     def fetch(self, queryset: AnyQuerySet, fetch_all: Fetch, run: Run) -> int:
@@ -132,8 +133,6 @@ class Evaluations:
 
     def track(self, run: Run, rows: list[Any], queries: int) -> None:
         """Make the rows peers, with what was loaded along with them."""
-        if run.recording is None:
-            return
         group = tracking.track_rows(run.recording, rows)
         tracking.track_branches(run.recording, rows, run.plan.branches)
         run.recording.evaluated(len(rows), queries)
@@ -194,53 +193,132 @@ class Evaluations:
             return nullcontext()
         return callsites.taken(callsites.evaluating_frames(config.call_site_depth))
 
-    # Lazy loads of tracked instances
+    # Loads of tracked instances
 
     def load_one(self, instance: Model, name: str, load: Callable[[], Any]) -> Any:
-        """Load a to-one relation of a tracked instance as Django does, and take note of it."""
-        touch = self.touch(instance, name)
-        try:
-            found = load()
-        except SynchronousOnlyOperation:
-            if touch is not None:
-                touch.refused()
-            raise
-        if touch is not None:
+        """Answer a to-one relation of a tracked instance from a batch for its peers, or load it as Django does."""
+        touch = self.touch(instance, name, name)
+        if touch is None:
+            return load()
+        found: Any = NOTHING
+        if self.batches(touch):
             with shielded(self.standing_of(instance), instance._state.db):
-                touch.brought_one(found)
+                found = batching.one(instance, touch.known, conf.current().max_batch, touch.entered)
+        if found is NOTHING:
+            found = self.load_alone(touch, load)
+        with shielded(self.standing_of(instance), instance._state.db):
+            touch.brought_one(found)
         return found
 
-    def load_set(self, instance: Model, name: str, queryset: AnyQuerySet, fetch_all: Fetch, is_whole: bool) -> None:
-        """Fill the result cache of a queryset from a related manager as Django does, and take note of it."""
-        touch = self.touch(instance, name, "" if is_whole else DERIVED)
+    def load_alone(self, touch: tracking.Touch, load: Callable[[], Any]) -> Any:
+        """Run Django's own query for one instance."""
+        touch.recording.ran(1)
         try:
-            fetch_all(queryset)
+            return load()
         except SynchronousOnlyOperation:
-            if touch is not None:
-                touch.refused()
+            touch.refused()
             raise
-        if touch is not None:
-            with shielded(self.standing_of(instance), instance._state.db):
-                touch.brought_many(marks.rows_of(queryset))
+
+    def load_set(self, derivation: Any, queryset: AnyQuerySet, fetch_all: Fetch) -> None:
+        """Fill the result cache of a queryset from a related manager, from a batch or as Django does."""
+        instance = derivation.instance
+        if self.recalled(derivation, queryset):
+            return
+        touch = self.touch(instance, derivation.name, derivation.step(queryset))
+        if touch is None:
+            replay.without_derivation(queryset, fetch_all)
+            return
+        standing, rows = self.standing_of(instance), None
+        if self.batches(touch):
+            with shielded(standing, queryset.db):
+                rows = self.batched(touch, derivation, queryset)
+        if rows is None:
+            self.load_alone(touch, lambda: replay.without_derivation(queryset, fetch_all))
+        else:
+            replay.fill(queryset, rows)
+        with shielded(standing, queryset.db):
+            touch.brought_many(marks.rows_of(queryset))
+
+    def recalled(self, derivation: Any, queryset: AnyQuerySet) -> bool:
+        """Fill the result cache of a queryset that is like one before, if its rows wait already."""
+        instance = derivation.instance
+        with shielded(self.standing_of(instance), queryset.db):
+            known = batching.recall(derivation, queryset)
+            rows = None if known is None or conf.current().mode not in ("auto", "apply") else batching.claim(known, derivation)
+            if rows is None:
+                return False
+            group = states.group_of(instance)
+            path = (*group.path, known.step)
+            group.recording.loaded(path, places.accessed_at)
+            group.recording.brought(path, len(rows))
+            known.answers.is_shared = True
+            replay.fill(queryset, rows)
+            return True
+        return False
+
+    def batched(self, touch: tracking.Touch, derivation: Any, queryset: AnyQuerySet) -> list[Any] | None:
+        """Return the instances of a peer's own queryset from a batch, which makes the joins that are known to pay."""
+        branches = self.branches_below(touch, queryset)
+        source = rewriting.joined(queryset, branches)
+        touched = self.touched(source.query.get_compiler(using=queryset.db), derivation, MULTI, touch)
+        return batching.instances(touched, source, queryset, touch.path[-1], lambda rows: touch.entered(rows, branches))
+
+    def branches_below(self, touch: tracking.Touch, queryset: AnyQuerySet) -> tuple[Branch, ...]:
+        """Plan what is joined below a derived query."""
+        standing = self.standings.get(touch.recording.key)
+        if standing is None or not planning.knows_below(touch.recording.profile, touch.path):
+            return ()
+        return planning.below(standing, touch.recording.profile, queryset, touch.path, touch.known, conf.current())
+
+    def touched(self, compiler: Any, derivation: Any, result_type: str, touch: tracking.Touch) -> batching.Touched:
+        """Describe a statement that is about to run, with the sizes that its batches may have."""
+        most = conf.current().max_batch
+        is_known = touch.path in touch.recording.profile.usages
+        return batching.Touched(compiler, derivation, result_type, most if is_known else min(batching.FIRST, most), most)
+
+    def replay(self, compiler: Any, derivation: Any, result_type: str) -> Any:
+        """Return the raw rows of a statement from a batch, or None when it has to run."""
+        instance = derivation.instance
+        touch = self.touch(instance, derivation.name, derivation.step_of(compiler.query))
+        if touch is None:
+            return None
+        rows = None
+        if self.batches(touch):
+            with shielded(self.standing_of(instance), compiler.using):
+                rows = batching.raw_rows(self.touched(compiler, derivation, result_type, touch))
+        if rows is None:
+            touch.recording.ran(1)
+        return rows
 
     def load_column(self, instance: Model, name: str) -> None:
         """Refuse the lazy load of a column in MODE "strict"."""
         if conf.current().mode == "strict":
             raise _lazy_load(instance, name, f'.only(..., "{name}")')
 
-    def touch(self, instance: Model, name: str, suffix: str = "") -> tracking.Touch | None:
-        """Begin to count a lazy load; None when nobody learns."""
-        config = conf.current()
-        if config.mode == "strict":
+    def touch(self, instance: Model, name: str, step: str) -> tracking.Touch | None:
+        """Begin to count a load that plain Django would make; None when it is not followed."""
+        mode = conf.current().mode
+        if mode == "strict":
             raise _lazy_load(instance, name, tracking.remedy(instance, name))
-        if config.learns:
-            with shielded(self.standing_of(instance), instance._state.db):
-                return tracking.touch(instance, name, suffix)
-        return None
+        if mode == "off":
+            return None
+        with shielded(self.standing_of(instance), instance._state.db):
+            return tracking.touch(instance, name, step)
+        return None  # a fault, see `shielded`
+
+    def batches(self, touch: tracking.Touch) -> bool:
+        """Tell whether a load may be answered for all peers."""
+        config = conf.current()
+        standing = self.standings.get(touch.recording.key)
+        if config.mode == "learn" or standing is None or standing.quarantined:
+            return False
+        if config.mode == "apply" and touch.path not in touch.recording.profile.usages:
+            return False
+        return not planning.choices(standing, config).ignores(touch.path, touch.known)
 
     def wrote(self, tables: frozenset[str]) -> None:
         """Take note of a statement that writes to tables."""
-        if conf.current().learns:
+        if conf.current().mode != "off":
             writes.wrote(tables)
 
     # What was learned
@@ -282,6 +360,10 @@ def _lazy_load(instance: Model, name: str, remedy: str) -> LazyLoadError:
     place = places.accessed_at()
     fact = f'{type(instance)._meta.label}.{name} was loaded lazily although MODE is "strict"'
     return LazyLoadError(f"{place}: {fact}. Add to your query: {remedy}")
+
+
+def _not_learned(recording: Recording) -> None:
+    """Take no note of news: MODE "apply" and "strict" learn nothing."""
 
 
 engine = Evaluations()

@@ -4,30 +4,56 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from django.db.models import Model
 
 from autoprefetch.apply.standing import Standing, profile_state
 from autoprefetch.conf import Config
-from autoprefetch.learn.profiles import Profile
+from autoprefetch.learn.profiles import Path, Profile
 from autoprefetch.orm import forms
 from autoprefetch.plan.forms import Form
-from autoprefetch.plan.plans import Branch, Choices, Method, Plan, plan_for
+from autoprefetch.plan.plans import Branch, Choices, Method, Plan, plan_below, plan_for
 from autoprefetch.plan.relations import Relation, relation
 
 
 def plan(standing: Standing, profile: Profile, form: Form, config: Config) -> tuple[Plan, bool]:
     """Return the plan for the next evaluation of a call site, and whether it was made just now."""
-    choices = Choices(config.join_unordered, config.ahead, standing.mark.ignore, config.ignore)
-    key = (profile_state(profile), form, choices)
+    chosen = choices(standing, config)
+    key = (profile_state(profile), form, chosen)
     known = standing.plans.get(key)
     standing.form = form
     if known is None:
-        standing.plan = plan_for(profile, form, _form_of_base, choices)
+        standing.plan = plan_for(profile, form, _form_of_base, chosen)
         standing.keep(key, standing.plan)
         return standing.plan, True
     standing.plan = known
     return known, False
+
+
+def choices(standing: Standing, config: Config) -> Choices:
+    """Return what the settings and the caller of `auto()` say about planning."""
+    return Choices(config.join_unordered, config.ahead, standing.mark.ignore, config.ignore)
+
+
+def knows_below(profile: Profile, path: Path) -> bool:
+    """Tell whether a profile knows of relations below a path."""
+    size = len(path)
+    return any(len(known) > size and known[:size] == path for known in profile.usages)
+
+
+def below(
+    standing: Standing, profile: Profile, queryset: Any, path: Path, known: Relation, config: Config
+) -> tuple[Branch, ...]:
+    """Plan what is joined to a derived query; what is not joined is batched when it is touched."""
+    chosen = replace(choices(standing, config), ahead=False)
+    form = forms.form_of(queryset)
+    key = (path, profile_state(profile), form, chosen)
+    plan = standing.plans.get(key)
+    if plan is None:
+        plan = plan_below(profile, form, path, known, _form_of_base, chosen)
+        standing.keep(key, plan)
+    return plan.branches
 
 
 def _form_of_base(known: Relation, target: type[Model]) -> Form:

@@ -22,6 +22,12 @@ def with_joins(queryset: marks.AnyQuerySet, plan: Plan) -> Any:
     return plain.select_related(*joins) if joins else plain
 
 
+def joined(queryset: Any, branches: tuple[Branch, ...]) -> Any:
+    """Return a queryset with the joins that branches ask for; itself when they ask for none."""
+    joins = joins_of(branches)
+    return queryset.select_related(*joins) if joins else queryset
+
+
 def load_ahead(rows: list[Any], plan: Plan, using: str) -> int:
     """Prefetch what a plan does not join, for rows that are loaded.
 

@@ -14,15 +14,13 @@ Path = tuple[str, ...]
 """The attribute names from the root model, such as `("owner", "department")`.
 
 A step through a generic foreign key names the model that it led to, `content_object[bank.Account]`; a step through a
-derived query ends in `()`, such as `transactions()`.
+derived query names its shape, `transactions(5c1e02f9)`.
 """
-
-DERIVED = "()"
 
 
 def is_derived(path: Path) -> bool:
-    """Tell whether a path leads through a derived query."""
-    return any(step.endswith(DERIVED) for step in path)
+    """Tell whether a path ends in a derived query."""
+    return path[-1].endswith(")")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,25 +2,90 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Hashable, Iterable
+from typing import TYPE_CHECKING, Any
+from weakref import ReferenceType, ref
 
 from django.db.models import Model
 
 from autoprefetch.learn.profiles import Path
+from autoprefetch.observe.epochs import Epochs
 
 if TYPE_CHECKING:
     from autoprefetch.observe.recordings import Recording
 
 
+class Answers:
+    """What one batch brought for the peers, until each of them claims its part.
+
+    Attributes:
+        by_key: what each key is answered with; to-one relations keep the instance, all others raw rows.
+        asked: the keys that were asked for.
+        fresh: instances made from the rows of a key, which only the first claim gets.
+        key_of: gives the key of an instance, for to-one relations.
+        expired: how often a write made the answers stale.
+        is_shared: whether a peer used them that did not cause the batch.
+    """
+
+    __slots__ = ("_epoch", "_epochs", "_tables", "asked", "by_key", "expired", "fresh", "is_shared", "key_of")
+
+    def __init__(self, epochs: Epochs, tables: frozenset[str] | None) -> None:
+        self._epochs = epochs
+        self._tables = tables
+        self._epoch = epochs.at(tables)
+        self.by_key: dict[Any, Any] = {}
+        self.asked: set[Any] = set()
+        self.fresh: dict[Any, list[Any]] = {}
+        self.key_of: Callable[[Any], Any] | None = None
+        self.expired = 0
+        self.is_shared = False
+
+    def are_stale(self) -> bool:
+        """Tell whether a table behind the answers was written to."""
+        return self._epochs.at(self._tables) != self._epoch
+
+    def renew(self) -> None:
+        """Forget stale answers, and begin anew."""
+        self.expired += 1
+        self._epoch = self._epochs.at(self._tables)
+        self.by_key.clear()
+        self.asked.clear()
+        self.fresh.clear()
+
+
 class PeerGroup:
     """What the instances at one path of one evaluation share.
 
-    Instances refer to their group; a group refers to no instance, so that one live row keeps no other alive.
+    Instances refer to their group; a group refers to them weakly, so that one live row keeps no other alive.
     """
 
-    __slots__ = ("__weakref__", "model", "path", "recording")
+    __slots__ = ("__weakref__", "_answers", "_epochs", "_members", "latest", "misses", "model", "path", "recording", "recalled", "wholes")
 
-    def __init__(self, recording: Recording, path: Path, model: type[Model]) -> None:
+    def __init__(self, recording: Recording, path: Path, model: type[Model], epochs: Epochs) -> None:
         self.recording = recording
         self.path = path
         self.model = model
+        self.misses: dict[Hashable, int] = {}
+        self.latest: dict[Hashable, Answers] = {}
+        self.recalled: dict[str, list[Any]] = {}
+        self.wholes: dict[str, Any] = {}
+        self._epochs = epochs
+        self._answers: dict[Hashable, Answers] = {}
+        self._members: list[ReferenceType[Any]] = []
+
+    def joined_by(self, instances: Iterable[Any]) -> None:
+        """Remember members."""
+        self._members.extend(map(ref, instances))
+
+    def members(self) -> list[Any]:
+        """Return the members that live, in the order in which they were loaded."""
+        return [instance for reference in self._members if (instance := reference()) is not None]
+
+    def answers_for(self, key: Hashable, tables: frozenset[str] | None) -> Answers:
+        """Return the answers for a relation or shape; empty ones when there are none, or a write made them stale."""
+        answers = self._answers.get(key)
+        if answers is None:
+            answers = self._answers[key] = Answers(self._epochs, tables)
+        elif answers.are_stale():
+            answers.renew()
+        return answers

@@ -14,6 +14,7 @@ from django.db.models import Model
 
 from autoprefetch.learn.profiles import Path, Profile, Usage
 from autoprefetch.observe.callsites import CallSite
+from autoprefetch.observe import epochs
 from autoprefetch.observe.peers import PeerGroup
 
 
@@ -36,16 +37,37 @@ class Recording:
         site: the call site that evaluates.
         model: the model of the rows.
         eager: the paths that the plan loads ahead.
+        profile: what was known of the call site when the evaluation began.
         on_news: called with the recording when it has something new after it was last taken.
     """
 
-    __slots__ = ("_counts", "_eager", "_has_news", "_new", "_on_news", "_sizes", "_written", "groups", "model", "site")
+    __slots__ = (
+        "_counts",
+        "_eager",
+        "_epochs",
+        "_has_news",
+        "_new",
+        "_on_news",
+        "_sizes",
+        "_written",
+        "groups",
+        "model",
+        "profile",
+        "site",
+    )
 
     def __init__(
-        self, site: CallSite, model: type[Model], eager: frozenset[Path], on_news: Callable[[Recording], None]
+        self,
+        site: CallSite,
+        model: type[Model],
+        eager: frozenset[Path],
+        profile: Profile,
+        on_news: Callable[[Recording], None],
     ) -> None:
         self.site = site
         self.model = model
+        self.profile = profile
+        self._epochs = epochs.here()
         self.groups: WeakValueDictionary[Path, PeerGroup] = WeakValueDictionary()
         self._eager = eager
         self._on_news = on_news
@@ -64,7 +86,7 @@ class Recording:
         """Return the peer group of a path; it lives as long as an instance belongs to it."""
         group = self.groups.get(path)
         if group is None:
-            group = self.groups[path] = PeerGroup(self, path, model)
+            group = self.groups[path] = PeerGroup(self, path, model, self._epochs)
         return group
 
     def entered(self, path: Path, instances: int) -> None:
@@ -74,16 +96,19 @@ class Recording:
     def evaluated(self, rows: int, queries: int) -> None:
         """Count the rows of the root query, and queries that the evaluation itself ran."""
         self._new["rows"] += rows
-        self._new["queries"] += queries
-        self._tell()
+        self.ran(queries)
 
     def loaded(self, path: Path, place: Callable[[], str]) -> None:
-        """Count a lazy load; `place` names where it happens and is asked on the first one only."""
+        """Count what plain Django would load lazily; `place` names where, and is asked on the first one only."""
         count = self._counts.get(path)
         if count is None:
             count = self._counts[path] = _Count(evaluations=1, first_access=place())
         count.loads += 1
-        self._new["queries"] += 1
+        self._tell()
+
+    def ran(self, queries: int) -> None:
+        """Count queries that really ran."""
+        self._new["queries"] += queries
         self._tell()
 
     def brought(self, path: Path, rows: int) -> None:

@@ -21,6 +21,7 @@ def track_rows(recording: Recording, rows: list[Any]) -> PeerGroup:
     """Make the rows of the root query peers."""
     group = recording.group((), recording.model)
     states.enter_rows(rows, group)
+    group.joined_by(rows)
     recording.entered((), len(rows))
     return group
 
@@ -39,64 +40,84 @@ def track_branches(recording: Recording, instances: Iterable[Any], branches: Ite
 
 def _enter(recording: Recording, path: Path, model: type[Model], instances: list[Any]) -> None:
     if instances:
-        recording.entered(path, states.enter(instances, recording.group(path, model)))
+        group = recording.group(path, model)
+        new = states.enter(instances, group)
+        group.joined_by(new)
+        recording.entered(path, len(new))
 
 
 class Touch:
-    """One lazy load of a tracked instance: counted before it runs, and completed with what it brought."""
+    """One load that plain Django would make for a tracked instance; counted when it begins.
 
-    __slots__ = ("_known", "_path", "_recording")
+    Attributes:
+        recording: what it is counted in.
+        known: the relation.
+        path: where it leads; below a generic foreign key this is known once it is loaded.
+    """
+
+    __slots__ = ("known", "path", "recording")
 
     def __init__(self, group: PeerGroup, known: Relation, step: str) -> None:
-        self._recording = group.recording
-        self._known = known
-        self._path: Path = (*group.path, step)
-        # Where a generic foreign key leads is known once it is loaded.
+        self.recording = group.recording
+        self.known = known
+        self.path: Path = (*group.path, step)
         if known.kind is not Kind.GENERIC_FOREIGN_KEY:
-            self._recording.loaded(self._path, accessed_at)
+            self.recording.loaded(self.path, accessed_at)
 
     def refused(self) -> None:
         """Take note that Django refused the load because async code tried it."""
-        if self._known.kind is not Kind.GENERIC_FOREIGN_KEY:
-            self._recording.refused(self._path)
+        if self.known.kind is not Kind.GENERIC_FOREIGN_KEY:
+            self.recording.refused(self.path)
 
     def brought_one(self, found: Model | None) -> None:
         """Take note of the instance that a to-one relation led to."""
         if found is None:
             return
-        target = self._known.target
-        if self._known.kind is Kind.GENERIC_FOREIGN_KEY:
-            target = type(found)
-            self._path = (*self._path[:-1], f"{self._path[-1]}[{target._meta.label}]")
-            self._recording.loaded(self._path, accessed_at)
-        self._recording.brought(self._path, 1)
-        self._enter([found], target)
+        if self.known.kind is Kind.GENERIC_FOREIGN_KEY:
+            self.path = self._variant(type(found))
+            self.recording.loaded(self.path, accessed_at)
+        self.recording.brought(self.path, 1)
+        self.entered([found])
 
     def brought_many(self, rows: list[Any]) -> None:
         """Take note of the rows that a to-many relation led to."""
-        self._recording.brought(self._path, len(rows))
-        self._enter(rows, self._known.target)
+        self.recording.brought(self.path, len(rows))
+        self.entered(rows)
 
-    def _enter(self, rows: list[Any], target: type[Model] | None) -> None:
-        # Rows of another class than the relation names (polymorphic models, `values()`) have relations of their own.
+    def entered(self, rows: Iterable[Any], branches: Iterable[Branch] = ()) -> None:
+        """Make related instances peers, with what was loaded along with them."""
+        target = self.known.target
         if target is not None:
-            _enter(self._recording, self._path, target, [row for row in rows if type(row) is target])
+            # Rows of another class than the relation names (polymorphic models) have relations of their own.
+            rows = [row for row in rows if type(row) is target]
+            _enter(self.recording, self.path, target, rows)
+            track_branches(self.recording, rows, branches)
+            return
+        by_model: dict[type[Model], list[Any]] = {}
+        for row in rows:
+            by_model.setdefault(type(row), []).append(row)
+        for model, some in by_model.items():
+            _enter(self.recording, self._variant(model), model, some)
+
+    def _variant(self, model: type[Model]) -> Path:
+        step = self.path[-1].partition("[")[0]
+        return (*self.path[:-1], f"{step}[{model._meta.label}]")
 
 
-def touch(instance: Model, name: str, suffix: str = "") -> Touch | None:
-    """Begin to count a lazy load.
+def touch(instance: Model, name: str, step: str) -> Touch | None:
+    """Begin to count a load that plain Django would make.
 
     Args:
-        instance: whose relation is loaded.
+        instance: whose relation is touched.
         name: the attribute.
-        suffix: `DERIVED` for a derived query.
+        step: the step of the path, which names the shape of a derived query as well.
 
     Returns:
         None when the relation is not one of the model that the peers share.
     """
     group: PeerGroup = states.group_of(instance)
     known = relation(group.model, name)
-    return None if known is None else Touch(group, known, name + suffix)
+    return None if known is None else Touch(group, known, step)
 
 
 def remedy(instance: Model, name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextvars import ContextVar
 from weakref import ReferenceType, ref
 
+from autoprefetch.observe import epochs
 from autoprefetch.observe.peers import PeerGroup
 
 _MOST = 64
@@ -18,7 +19,8 @@ def came_into_use(group: PeerGroup) -> None:
 
 
 def wrote(tables: frozenset[str]) -> None:
-    """Tell the recordings whose instances are in use here that tables were written to."""
+    """Move the epochs of tables, and tell the recordings whose instances are in use here."""
+    epochs.move(tables)
     for reference in _in_use.get():
         group = reference()
         if group is not None:

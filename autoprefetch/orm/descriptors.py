@@ -59,7 +59,8 @@ def _loading_reverse(plain: Callable[..., Any], engine: Engine) -> Callable[...,
             or not instance._is_pk_set()
         ):
             return plain(self, instance, cls)
-        return engine.load_one(instance, self.related.get_accessor_name(), lambda: plain(self, instance, cls))
+        engine.load_one(instance, self.related.get_accessor_name(), lambda: plain(self, instance, cls))
+        return plain(self, instance, cls)
 
     return get
 

@@ -41,17 +41,12 @@ class Engine(Protocol):
         """Take note that a deferred column of a tracked instance is about to be loaded."""
 
     def load_set(
-        self,
-        instance: Model,
-        name: str,
-        queryset: AnyQuerySet,
-        fetch_all: Callable[[AnyQuerySet], None],
-        is_whole: bool,
+        self, derivation: Any, queryset: AnyQuerySet, fetch_all: Callable[[AnyQuerySet], None]
     ) -> None:
-        """Fill the result cache of a queryset built from a related manager of a tracked instance.
+        """Fill the result cache of a queryset of instances built from a related manager of a tracked instance."""
 
-        `is_whole` tells `.all()` from a derived query.
-        """
+    def replay(self, compiler: Any, derivation: Any, result_type: str) -> Any:
+        """Return the raw rows of a statement of such a queryset, or None when it has to run."""
 
     def wrote(self, tables: frozenset[str]) -> None:
         """Take note of a statement that writes to tables."""

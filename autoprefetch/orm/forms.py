@@ -67,7 +67,7 @@ def _no_joins(queryset: QuerySet[Any], nested: bool) -> str:
         "select_for_update() locks what is joined": query.select_for_update,
         "distinct() would compare the joined columns": query.distinct,
         "an aggregation would group by the joined columns": query.group_by is not None,
-        "extra() may name columns that a join makes ambiguous": query.extra or query.extra_tables or _has_raw(query),
+        "extra() may name columns that a join makes ambiguous": query.extra or query.extra_tables or has_raw(query),
         "only() or defer() reaches into a relation": nested,
         "select_related() without names chooses by itself": query.select_related is True,
         "the database has no foreign keys": not connections[queryset.db].features.supports_foreign_keys,
@@ -75,9 +75,14 @@ def _no_joins(queryset: QuerySet[Any], nested: bool) -> str:
     return next((reason for reason, holds in found.items() if holds), "")
 
 
-def _has_raw(query: Any) -> bool:
-    expressions = [*query.where.children, *query.annotations.values(), *query.order_by]
-    return any(isinstance(found, (ExtraWhere, RawSQL)) for found in _flat(expressions))
+def has_raw(query: Any) -> bool:
+    """Tell whether SQL that the caller wrote is in a query."""
+    return any(isinstance(found, (ExtraWhere, RawSQL)) for found in expressions_of(query))
+
+
+def expressions_of(query: Any) -> Iterator[Any]:
+    """Yield every expression in the filters, annotations and ordering of a query."""
+    yield from _flat([*query.where.children, *query.annotations.values(), *query.order_by])
 
 
 def _flat(expressions: list[Any]) -> Iterator[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from threading import Lock
 
-from autoprefetch.orm import descriptors, managers, querysets, statements, states
+from autoprefetch.orm import derivations, descriptors, querysets, replay, statements, states
 from autoprefetch.orm.engine import Engine
 
 _installing = Lock()
@@ -23,7 +23,8 @@ def install(engine: Engine) -> bool:
             return False
         states.install()
         descriptors.install(engine)
-        managers.install()
+        derivations.install()
+        replay.install(engine)
         querysets.install(engine)
         statements.install(engine)
         _installed.append(engine)

@@ -15,8 +15,9 @@ from django.db.models import QuerySet
 from django.db.models.query import RawQuerySet
 from wrapt import wrap_function_wrapper
 
-from autoprefetch.orm import managers
+from autoprefetch.orm import derivations
 from autoprefetch.orm.engine import Engine
+from autoprefetch.orm.forms import loads_instances
 from autoprefetch.orm.marks import ATTRIBUTE, query_state
 
 _COROUTINES = ("aget", "afirst", "alast", "aearliest", "alatest", "ain_bulk")
@@ -45,10 +46,9 @@ def _fetching(plain: Callable[[Any], None], engine: Engine) -> Callable[[Any], N
             if ATTRIBUTE in state:
                 engine.evaluate(self, plain)
                 return
-            derivation = state.get(managers.ATTRIBUTE)
-            if derivation is not None and derivation.is_live():
-                is_whole = derivation.is_whole(self)
-                engine.load_set(derivation.instance, derivation.name, self, plain, is_whole)
+            derivation = state.get(derivations.ATTRIBUTE)
+            if derivation is not None and derivation.is_live() and loads_instances(self):
+                engine.load_set(derivation, self, plain)
                 return
         plain(self)
 

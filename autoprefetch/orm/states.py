@@ -79,14 +79,14 @@ def enter_rows(rows: list[Any], group: object) -> None:
         row._state.peers = group
 
 
-def enter(instances: Iterable[Any], group: object) -> int:
-    """Make related instances members of a peer group, and return how many were not yet."""
-    entered = 0
+def enter(instances: Iterable[Any], group: object) -> list[Any]:
+    """Make related instances members of a peer group, and return those that were not yet."""
+    entered = []
     for instance in instances:
         state = instance._state
         if state.__dict__.get("peers") is not group:
             state.peers = group
-            entered += 1
+            entered.append(instance)
             if FETCH_ONE is not None and state.fetch_mode is FETCH_ONE:
                 state.fetch_mode = TRACKED
     return entered

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
@@ -247,3 +247,27 @@ def plan_for(profile: Profile, form: Form, form_of: Callable[[Relation, type[Mod
     planner = _Planner(profile, form, form_of, choices)
     branches = planner.branches(form.model, (), _Level(form))
     return Plan(form.model, branches, tuple(planner.dropped))
+
+
+def plan_below(
+    profile: Profile,
+    form: Form,
+    path: Path,
+    known: Relation,
+    form_of: Callable[[Relation, type[Model]], Form],
+    choices: Choices,
+) -> Plan:
+    """Make the plan for what starts at a derived query.
+
+    Args:
+        profile: what is known of the call site.
+        form: how the derived queryset is written.
+        path: where it is.
+        known: the relation that it is derived from.
+        form_of: as for `plan_for`.
+        choices: what the settings and the caller say.
+    """
+    # Paths that the caller loads are counted from the root in a plan, and from the derived queryset in its form.
+    form = replace(form, joined=frozenset((*path, *p) for p in form.joined), prefetched=frozenset((*path, *p) for p in form.prefetched))
+    planner = _Planner(profile, form, form_of, choices)
+    return Plan(form.model, planner.branches(form.model, path, _Level(form, known.known_columns)), tuple(planner.dropped))

@@ -1,0 +1,237 @@
+"""Batching: the first touch of a relation or shape is answered for all peers, in one query."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import EmptyResultSet
+from django.db import router
+from django.db.models import Model
+
+from autoprefetch.observe.peers import Answers, PeerGroup
+from autoprefetch.orm import batches, forms, likeness, replay, singles, states
+from autoprefetch.plan.relations import Kind, Relation
+
+FIRST = 100
+"""Parents in the first to-many batch of a call site that is not known yet: a loop that stops early has loaded few."""
+
+MISSES = 2
+"""Batches of one shape that a write expired, or that only their own instance used, before it stays lazy."""
+
+SHAPES = 8
+"""Shapes of one relation that an evaluation recognises without compiling them."""
+
+Entered = Callable[[list[Any]], None]
+
+
+class _Nothing:
+    """Says that there is no answer, where None is one."""
+
+
+NOTHING = _Nothing()
+
+
+def one(instance: Model, known: Relation, most: int, entered: Entered) -> Any:
+    """Answer a to-one relation of an instance from a batch for its peers.
+
+    Args:
+        instance: the peer that is touched.
+        known: its relation.
+        most: instances in one batch.
+        entered: called with the related instances of a batch, when they are loaded.
+
+    Returns:
+        the related instance, put where Django keeps it; None where there is none; NOTHING when the relation has to be
+        loaded for this instance alone.
+    """
+    group: PeerGroup = states.group_of(instance)
+    answers = group.answers_for(known.name, known.tables or None)
+    if answers.expired >= MISSES or not singles.is_ready(instance, known):
+        return NOTHING
+    if answers.key_of is None or answers.key_of(instance) not in answers.asked:
+        peers = _peers(group, instance, known.target, lambda peer: singles.is_ready(peer, known))
+        if answers.key_of is not None:
+            peers = [peer for peer in peers if answers.key_of(peer) not in answers.asked]
+        if len(peers) < 2:
+            return NOTHING
+        peers = peers[:most]
+        found, answers.key_of = singles.load(peers, known)
+        answers.by_key.update(found)
+        answers.asked.update(map(answers.key_of, peers))
+        group.recording.ran(1)
+        entered(list(found.values()))
+    return _claim(answers, instance, known)
+
+
+def _claim(answers: Answers, instance: Model, known: Relation) -> Any:
+    key = answers.key_of(instance) if answers.key_of else None
+    if known.kind is Kind.REVERSE_ONE_TO_ONE or known.kind is Kind.ONE_TO_ONE:
+        found = answers.by_key.pop(key, None)  # its one owner keeps it from now on
+        answers.asked.discard(key)
+    else:
+        found = answers.by_key.get(key)
+    if found is None and known.kind in (Kind.FOREIGN_KEY, Kind.ONE_TO_ONE):
+        return NOTHING  # a key without a row: Django's own query raises what it raises
+    singles.give(instance, known, found)
+    return found
+
+
+def _peers(
+    group: PeerGroup, instance: Model, target: type[Model] | None, is_ready: Callable[[Any], bool]
+) -> list[Any]:
+    """Return the peers that a batch can answer, the touched one first."""
+    peers = [peer for peer in group.members() if peer is not instance and is_ready(peer)]
+    using = instance._state.db
+    peers = [instance, *(peer for peer in peers if peer._state.db == using and not peer._state.adding)]
+    if target is None or not forms.routers_choose():
+        return peers
+    alias = router.db_for_read(target, instance=instance)
+    return [peer for peer in peers if router.db_for_read(target, instance=peer) == alias]
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """A statement of one peer that is about to run.
+
+    Attributes:
+        compiler: that of the peer's own statement.
+        derivation: where its queryset comes from.
+        result_type: what the statement is to give, as in `SQLCompiler.execute_sql`.
+        first: parents in the first batch.
+        most: parents in each further one.
+    """
+
+    compiler: Any
+    derivation: Any
+    result_type: str
+    first: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """A peer's queryset that was answered before, to recognise the next one by, without compiling it."""
+
+    queryset: Any
+    node: Any
+    using: str
+    step: str
+    answers: Answers
+
+
+def recall(derivation: Any, queryset: Any) -> Recalled | None:
+    """Return what answers a peer's queryset, if one like it was answered before and the answers still hold."""
+    group: PeerGroup = states.group_of(derivation.instance)
+    for recalled in group.recalled.get(derivation.name, ()):
+        if is_like(queryset, derivation.node, recalled) and not recalled.answers.are_stale():
+            return recalled
+    return None
+
+
+def is_like(queryset: Any, node: Any, recalled: Recalled) -> bool:
+    """Tell whether a queryset gives what the one before gave, but for the parent's key."""
+    return replay.same_rows(queryset, recalled.queryset) and likeness.are_alike(
+        queryset.query, node, recalled.queryset.query, recalled.node
+    )
+
+
+def remember(touched: Touched, queryset: Any, step: str, answers: Answers) -> None:
+    """Remember a queryset that was answered from a batch."""
+    derivation = touched.derivation
+    known = states.group_of(derivation.instance).recalled.setdefault(derivation.name, [])
+    if len(known) < SHAPES and derivation.node is not None and likeness.is_simple(queryset.query):
+        known.append(Recalled(queryset._chain(), derivation.node, queryset.db, step, answers))
+
+
+def claim(recalled: Recalled, derivation: Any) -> list[Any] | None:
+    """Return the instances of a peer from the answers; None when it has none waiting."""
+    key = batches.prepared_key(derivation, getattr(derivation.instance, derivation.key_name))
+    return recalled.answers.fresh.pop(key, None)
+
+
+def raw_rows(touched: Touched) -> Sequence[Any] | None:
+    """Return the raw rows of a peer's own statement from a batch; None when it has to run by itself."""
+    answered = _answered(touched)
+    if answered is None:
+        return None
+    answers, key, _ = answered
+    rows: Sequence[Any] = answers.by_key.get(key, ())
+    return rows
+
+
+def instances(touched: Touched, queryset: Any, asked: Any, step: str, entered: Entered) -> list[Any] | None:
+    """Return the instances of a peer's own queryset from a batch; None when it has to run by itself.
+
+    The rows of all peers of a batch are made instances at once, so that they are peers in turn. Each peer gets its own;
+    asked again, it gets new ones, as from Django.
+    """
+    answered = _answered(touched)
+    if answered is None:
+        return None
+    answers, key, new = answered
+    if new:
+        remember(touched, asked, step, answers)
+        made = replay.hydrate(queryset, [row for one_key in new for row in answers.by_key.get(one_key, ())])
+        entered(made)
+        start = 0
+        for one_key in new:
+            end = start + len(answers.by_key.get(one_key, ()))
+            answers.fresh[one_key] = made[start:end]
+            start = end
+    if key in answers.fresh:
+        return answers.fresh.pop(key)
+    again = replay.hydrate(queryset, answers.by_key.get(key, []))
+    entered(again)
+    return again
+
+
+def _answered(touched: Touched) -> tuple[Answers, Any, Sequence[Any]] | None:
+    """Find or load the answers for a statement; give the peer's key, and the keys that were loaded just now."""
+    derivation = touched.derivation
+    instance = derivation.instance
+    group: PeerGroup = states.group_of(instance)
+    try:
+        shape = batches.shape_of(touched.compiler, derivation, touched.result_type)
+    except EmptyResultSet:
+        return None
+    if shape is None:
+        return None
+    form = (derivation.name, shape.sql)
+    answers = group.answers_for((derivation.name, shape), batches.tables_of(touched.compiler.query))
+    if answers.expired >= MISSES or group.misses.get(form, 0) >= MISSES:
+        return None
+    key = batches.prepared_key(derivation, getattr(instance, derivation.key_name))
+    if key in answers.asked:
+        answers.is_shared = True
+        return answers, key, ()
+    if not answers.asked:
+        _count_miss(group, form, answers)
+    keys = _keys(group, answers, touched)
+    found = batches.rows_by_key(touched.compiler, derivation, touched.result_type, keys) if len(keys) > 1 else None
+    if found is None:
+        group.misses[form] = MISSES if len(keys) > 1 else 0
+        return None
+    group.recording.ran(1)
+    answers.by_key.update(found)
+    answers.asked.update(keys)
+    return answers, key, keys
+
+
+def _count_miss(group: PeerGroup, form: tuple[str, str], answers: Answers) -> None:
+    """Count a batch of the same SQL that nobody but its own instance used: its parameters depend on the parent."""
+    before = group.latest.get(form)
+    if before is not None and before is not answers and not before.is_shared:
+        group.misses[form] = group.misses.get(form, 0) + 1
+    group.latest[form] = answers
+
+
+def _keys(group: PeerGroup, answers: Answers, touched: Touched) -> list[Any]:
+    """Return the keys of the peers that the next batch asks for, the touched one's first."""
+    derivation, most = touched.derivation, touched.most if answers.asked else touched.first
+    name = derivation.key_name
+    model = touched.compiler.query.model
+    peers = _peers(group, derivation.instance, model, lambda peer: peer.__dict__.get(name) is not None)
+    keys = dict.fromkeys(batches.prepared_key(derivation, getattr(peer, name)) for peer in peers)
+    return [key for key in keys if key not in answers.asked][:most]

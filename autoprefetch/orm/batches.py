@@ -1,0 +1,244 @@
+"""Batches: one statement that gives every peer the raw rows that its own statement would give it.
+
+A peer's own statement is compiled as Django compiles it, and only its execution is answered from the batch, so whatever
+consumes the rows hydrates them itself. Two statements have the same shape when their SQL and parameters are equal but
+for the parent's key. The key's place is marked by a lookup of our own while it is compiled, never found by its value:
+values collide. Joist batches by shape in this way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connections
+from django.db.models.functions import Random
+from django.db.models.sql.constants import MULTI, SINGLE
+from django.db.models.sql.where import AND
+
+from autoprefetch.orm import derivations
+from autoprefetch.orm.forms import expressions_of, has_raw
+
+_KEY = "autoprefetch_key"
+_ARMS = 500  # SQLite's limit on the terms of a compound SELECT
+
+Rows = list[tuple[Any, ...]]
+
+
+class _KeyParameter:
+    """Stands in the parameters where the parent's key goes."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+class _Keyed:
+    """The related manager's comparison while it is compiled: its parameter is marked."""
+
+    conditional = True
+    contains_aggregate = False
+    contains_over_clause = False
+
+    def __init__(self, node: Any) -> None:
+        self.node = node
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        sql, params = compiler.compile(self.node)
+        return sql, [_KeyParameter(param) for param in params]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.node, name)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What makes the statements of two peers the same but for the parent's key."""
+
+    sql: str
+    params: tuple[Hashable, ...]
+    result_type: str
+    using: str
+
+
+def shape_of(compiler: Any, derivation: Any, result_type: str) -> Shape | None:
+    """Compile a peer's own statement and return its shape.
+
+    The compiler is left as `execute_sql` would leave it, ready to hydrate rows. None means that the statement cannot be
+    batched; `EmptyResultSet` passes to the caller.
+    """
+    query = compiler.query
+    at = _place(query, derivation.node)
+    if at is None or not _is_batchable(query, result_type):
+        return None
+    query.where.children[at] = _Keyed(derivation.node)
+    try:
+        sql, params = compiler.as_sql()
+    finally:
+        query.where.children[at] = derivation.node
+    rest = tuple(_KEY if type(param) is _KeyParameter else param for param in params)
+    if sum(type(param) is _KeyParameter for param in params) != 1:
+        return None
+    try:
+        hash(rest)
+    except TypeError:
+        rest = tuple(map(repr, rest))
+    return Shape(sql, rest, result_type, compiler.using)
+
+
+def _place(query: Any, node: Any) -> int | None:
+    where = query.where
+    if node is None or where.connector != AND or where.negated:
+        return None
+    return next((at for at, child in enumerate(where.children) if child is node), None)
+
+
+def _is_batchable(query: Any, result_type: str) -> bool:
+    if query.combinator or query.select_for_update or query.distinct_fields or query.explain_info:
+        return False
+    if query.extra or query.extra_tables or query.extra_order_by or has_raw(query) or "?" in query.order_by:
+        return False
+    if any(isinstance(found, Random) or getattr(found, "contains_over_clause", False) for found in expressions_of(query)):
+        return False
+    if result_type == SINGLE:
+        return _is_exists(query) or _is_aggregate(query)
+    return result_type == MULTI
+
+
+def _is_exists(query: Any) -> bool:
+    # `Query.exists()`: the annotation `a`, at most one row (models/sql/query.py, Django 5.2 to 6.1).
+    return (query.low_mark, query.high_mark) == (0, 1) and query.group_by is None and tuple(query.annotation_select) == ("a",)
+
+
+def _is_aggregate(query: Any) -> bool:
+    # `Query.get_aggregation()` where it needs no subquery: nothing is selected but aggregates.
+    return (
+        not query.is_sliced
+        and not query.distinct
+        and query.group_by is None
+        and not query.select
+        and not query.default_cols
+        and bool(query.annotation_select)
+        and all(getattr(a, "contains_aggregate", False) for a in query.annotation_select.values())
+    )
+
+
+def rows_by_key(compiler: Any, derivation: Any, result_type: str, keys: Sequence[Any]) -> dict[Any, Rows] | None:
+    """Run the batch of a shape.
+
+    Args:
+        compiler: that of one peer's own statement.
+        derivation: that of the same peer.
+        result_type: MULTI or SINGLE, as in `SQLCompiler.execute_sql`.
+        keys: the keys of the peers, prepared for the column that they are compared with.
+
+    Returns:
+        for each key its raw rows, as many and in the form that its own statement gives; None when the rows cannot be
+        told apart with certainty.
+    """
+    batch = _Batch(compiler.query, derivation.node, compiler.using)
+    if result_type == SINGLE:
+        return batch.single(keys)
+    return batch.sliced(keys) if compiler.query.is_sliced else batch.unsliced(keys)
+
+
+class _Batch:
+    """The statements for the peers of one statement."""
+
+    def __init__(self, query: Any, node: Any, using: str) -> None:
+        self.plain = query
+        self.node = node
+        self.connection = connections[using]
+        self.using = using
+        self.column = node.lhs.target.get_col(node.lhs.alias)
+
+    def copy(self) -> tuple[Any, int]:
+        """Return a copy of the peer's query that selects the key as well, and where the key is compared."""
+        query = self.plain.chain()
+        query.__dict__.pop(derivations.ATTRIBUTE, None)
+        at = _place(query, self.node)
+        assert at is not None
+        return query, at
+
+    def for_all(self, keys: Sequence[Any]) -> Any:
+        query, at = self.copy()
+        query.where.children[at] = self.node.lhs.output_field.get_lookup("in")(self.node.lhs, list(keys))
+        return query
+
+    def unsliced(self, keys: Sequence[Any]) -> dict[Any, Rows] | None:
+        query = self.for_all(keys)
+        query.add_annotation(self.column, _KEY)
+        compiler = query.get_compiler(self.using)
+        rows = (row for chunk in compiler.execute_sql(MULTI) for row in chunk)
+        return self.grouped(rows, compiler, keys)
+
+    def single(self, keys: Sequence[Any]) -> dict[Any, Rows] | None:
+        query = self.for_all(keys)
+        exists = _is_exists(query)
+        empty = [] if exists else [a.empty_result_set_value for a in query.annotation_select.values()]
+        if any(value is NotImplemented for value in empty):
+            return None
+        query.clear_limits()
+        query.clear_ordering(force=True)
+        query.group_by = None if exists else (self.column,)
+        query.distinct = exists
+        query.add_annotation(self.column, _KEY)
+        compiler = query.get_compiler(self.using)
+        rows = (row for chunk in compiler.execute_sql(MULTI) for row in chunk)
+        found = self.grouped(rows, compiler, keys)
+        if found is not None and not exists:
+            for key in keys:
+                found.setdefault(key, [tuple(empty)])
+        return found
+
+    def sliced(self, keys: Sequence[Any]) -> dict[Any, Rows] | None:
+        """Run the peer's own statement once for each key: each arm ends where its own LIMIT ends."""
+        query, at = self.copy()
+        query.add_annotation(self.column, _KEY)
+        query.where.children[at] = _Keyed(self.node)
+        compiler = query.get_compiler(self.using)
+        arm, params = compiler.as_sql(with_col_aliases=True)
+        field = self.node.lhs.output_field
+        rows: Rows = []
+        for some in _chunks(keys, _ARMS):
+            prepared = [field.get_db_prep_value(key, self.connection, prepared=True) for key in some]
+            values = [key if type(param) is _KeyParameter else param for key in prepared for param in params]
+            with self.connection.cursor() as cursor:
+                cursor.execute(" UNION ALL ".join([f"SELECT * FROM ({arm}) AS arm"] * len(some)), values)
+                rows += cursor.fetchall()
+        width = compiler.col_count
+        return self.grouped((row[:width] for row in rows), compiler, keys)
+
+    def grouped(self, rows: Iterator[Any], compiler: Any, keys: Sequence[Any]) -> dict[Any, Rows] | None:
+        """Take the key out of each row and group the rows by it."""
+        at = compiler.annotation_col_map[_KEY]
+        converters = compiler.get_converters([self.column]).get(0)
+        asked = set(keys)
+        found: dict[Any, Rows] = {}
+        for row in rows:
+            key = row[at]
+            for convert in converters[0] if converters else ():
+                key = convert(key, self.column, self.connection)
+            if key not in asked:  # equal for the database (collation, padding) and not for us
+                return None
+            found.setdefault(key, []).append((*row[:at], *row[at + 1 :]))
+        return found
+
+
+def _chunks(keys: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    return (keys[start : start + size] for start in range(0, len(keys), size))
+
+
+def prepared_key(derivation: Any, value: Any) -> Any:
+    """Return a parent's key as the database column compares it."""
+    return derivation.node.lhs.output_field.get_prep_value(value)
+
+
+def tables_of(query: Any) -> frozenset[str] | None:
+    """Return the tables that a query reads, or None when they cannot all be named (subqueries)."""
+    tables = {join.table_name for join in query.alias_map.values()}
+    if any(getattr(found, "subquery", False) or hasattr(found, "query") for found in expressions_of(query)):
+        return None
+    return frozenset(tables)

@@ -1,0 +1,195 @@
+"""Derivations: from which instance, by which relation, a queryset was built.
+
+Every to-many accessor is a `ReverseManyToOneDescriptor` (reverse foreign keys, and as subclasses many-to-many and
+generic relations), and each manager class that Django makes for one builds its querysets with `_apply_rel_filters`
+(related_descriptors.py and contenttypes/fields.py, Django 5.2 to 6.1). A derivation rides on the query like a mark, so
+whatever the caller chains keeps it. Managers that are not what Django made are left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from hashlib import blake2b
+from typing import Any
+from weakref import ref
+
+from django.db.models import Model
+from django.db.models.expressions import Col
+from django.db.models.fields.related_descriptors import ReverseManyToOneDescriptor
+from django.db.models.lookups import Exact
+
+from autoprefetch.orm import states
+
+ATTRIBUTE = "autoprefetch_derivation"
+_MADE_BY_DJANGO = (
+    "create_reverse_many_to_one_manager.<locals>.RelatedManager",
+    "create_forward_many_to_many_manager.<locals>.ManyRelatedManager",
+    "create_generic_related_manager.<locals>.GenericRelatedObjectManager",
+)
+_watched: set[type] = set()
+
+
+class Derivation:
+    """From which instance and relation a queryset was built, and how it looked then.
+
+    Attributes:
+        name: the accessor.
+        key_name: the attribute of the instance whose value the relation compares with.
+        node: the lookup of the where tree that compares it; None where it is not one plain comparison.
+        whole: the shape of the queryset as it was built, which is that of `.all()`.
+
+    It holds the instance weakly, and pickles and copies as None.
+    """
+
+    __slots__ = ("_instance", "key_name", "name", "node", "whole")
+
+    def __init__(self, instance: Model, name: str, key_name: str, node: Any, queryset: Any) -> None:
+        self._instance = ref(instance)
+        self.name = name
+        self.key_name = key_name
+        self.node = node
+        group = states.group_of(instance)
+        if name not in group.wholes:
+            group.wholes[name] = _outline(queryset.query)
+        self.whole = group.wholes[name]
+
+    @property
+    def instance(self) -> Any:
+        """The instance whose manager built the queryset, or None when it is gone."""
+        return self._instance()
+
+    def is_live(self) -> bool:
+        """Tell whether the instance is still there and still tracked."""
+        instance = self._instance()
+        return instance is not None and states.group_of(instance) is not None
+
+    def step(self, queryset: Any) -> str:
+        """Return the step of a path that a queryset of instances takes: the accessor for `.all()`, else with its shape."""
+        return self.name if _outline(queryset.query) == self.whole else self.step_of(queryset.query)
+
+    def step_of(self, query: Any) -> str:
+        """Return the step of a path that a derived query takes: the accessor, with its shape in brackets."""
+        return f"{self.name}({_shape_name(_outline(query))})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(None), ()
+
+    def __deepcopy__(self, memo: object) -> None:
+        return None
+
+
+def _shape_name(outline: tuple[Any, ...]) -> str:
+    """Return a short name for an outline, the same in every process."""
+    return blake2b(repr(outline).encode(), digest_size=4).hexdigest()
+
+
+def _outline(query: Any) -> tuple[Any, ...]:
+    """Return what the caller has made of a query, but for the values that it compares with."""
+    return (
+        tuple(_clause(child) for child in query.where.children),
+        query.where.connector,
+        query.low_mark,
+        query.high_mark,
+        tuple(map(str, query.order_by)),
+        query.extra_order_by,
+        query.default_ordering,
+        query.standard_ordering,
+        query.distinct,
+        query.distinct_fields,
+        query.combinator,
+        query.select_for_update,
+        tuple(sorted(query.deferred_loading[0])),
+        query.deferred_loading[1],
+        str(query.select_related),
+        tuple(query.annotations),
+        tuple(query.extra),
+        query.values_select,
+    )
+
+
+def _clause(child: Any) -> Any:
+    if hasattr(child, "children"):
+        return child.connector, child.negated, tuple(map(_clause, child.children))
+    return type(child).__name__, str(getattr(child, "lhs", ""))
+
+
+def install() -> None:
+    """Watch the managers that to-many accessors give."""
+    plain = ReverseManyToOneDescriptor.__get__
+
+    @wraps(plain)
+    def get(self: Any, instance: Any, cls: Any = None) -> Any:
+        manager = plain(self, instance, cls)
+        if instance is not None and type(manager) not in _watched:
+            _watch(type(manager), _accessor(self))
+        return manager
+
+    ReverseManyToOneDescriptor.__get__ = get  # type: ignore[method-assign]
+
+
+def _accessor(descriptor: Any) -> str:
+    """Return the attribute name of a to-many descriptor: the field's own, or the one that the relation gives behind."""
+    is_behind = getattr(descriptor, "reverse", not descriptor.field.one_to_many)
+    return str(descriptor.rel.get_accessor_name() if is_behind else descriptor.field.name)
+
+
+def _watch(manager_class: Any, accessor: str) -> None:
+    _watched.add(manager_class)
+    if manager_class.__qualname__ not in _MADE_BY_DJANGO:
+        return
+    manager_class._apply_rel_filters = _deriving(manager_class._apply_rel_filters, accessor)
+    if "constrained_target" in manager_class.__dict__:
+        # count() and exists() of a many-to-many may ask the through table alone.
+        manager_class.constrained_target = property(_constraining(manager_class.constrained_target.fget, accessor))
+
+
+def _deriving(plain: Callable[[Any, Any], Any], accessor: str) -> Callable[[Any, Any], Any]:
+    @wraps(plain)
+    def apply_rel_filters(self: Any, queryset: Any) -> Any:
+        return _derived(self, accessor, plain(self, queryset))
+
+    return apply_rel_filters
+
+
+def _constraining(plain: Callable[[Any], Any], accessor: str) -> Callable[[Any], Any]:
+    @wraps(plain)
+    def constrained_target(self: Any) -> Any:
+        found = plain(self)
+        return found if found is None else _derived(self, accessor, found)
+
+    return constrained_target
+
+
+def _derived(manager: Any, accessor: str, queryset: Any) -> Any:
+    instance = manager.instance
+    if states.group_of(instance) is not None and not queryset.query.is_empty():
+        key_name, field = _key(manager)
+        node = _node(queryset.query, field) if key_name else None
+        queryset.query.__dict__[ATTRIBUTE] = Derivation(instance, accessor, key_name, node, queryset)
+    return queryset
+
+
+def _key(manager: Any) -> tuple[str, Any]:
+    """Return the attribute of the parent that a manager compares with, and the field that it is compared to."""
+    if hasattr(manager, "through"):
+        field = manager.source_field
+        return _single_attname(field), field
+    if hasattr(manager, "object_id_field_name"):
+        return manager.instance._meta.pk.attname, manager.model._meta.get_field(manager.object_id_field_name)
+    return _single_attname(manager.field), manager.field
+
+
+def _single_attname(field: Any) -> str:
+    fields = field.foreign_related_fields
+    return str(fields[0].attname) if len(fields) == 1 else ""
+
+
+def _node(query: Any, field: Any) -> Any:
+    """Find the one comparison of a where tree that a related manager has added."""
+    nodes = [
+        child
+        for child in query.where.children
+        if isinstance(child, Exact) and isinstance(child.lhs, Col) and child.lhs.target == field
+    ]
+    return nodes[-1] if nodes else None
