@@ -260,6 +260,7 @@ class Evaluations:
         """Return the instances of a peer's own queryset from a batch, which makes the joins that are known to pay."""
         branches = self.branches_below(touch, queryset)
         source = rewriting.joined(queryset, branches)
+        touch.recording.loads_ahead(frozenset(branch.path for root in branches for branch in root.walk()))
         touched = self.touched(source.query.get_compiler(using=queryset.db), derivation, MULTI, touch)
         return batching.instances(touched, source, queryset, touch.path[-1], lambda rows: touch.entered(rows, branches))
 
@@ -316,10 +317,10 @@ class Evaluations:
             return False
         return not planning.choices(standing, config).ignores(touch.path, touch.known)
 
-    def wrote(self, tables: frozenset[str]) -> None:
-        """Take note of a statement that writes to tables."""
+    def wrote(self, tables: frozenset[str], everything: bool) -> None:
+        """Take note of a statement that writes to tables, and of whether others may have changed as well."""
         if conf.current().mode != "off":
-            writes.wrote(tables)
+            writes.wrote(tables, everything)
 
     # What was learned
 

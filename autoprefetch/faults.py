@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.core.exceptions import SynchronousOnlyOperation
 from django.db import DatabaseError, connections
 
 from autoprefetch.advise import logs
@@ -30,6 +31,8 @@ class shielded:  # noqa: N801  (a context manager)
     def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: object) -> bool:
         if not isinstance(fault, Exception) or isinstance(fault, LazyLoadError):
             return False
+        if isinstance(fault, SynchronousOnlyOperation):
+            return True  # no fault: Django refuses the query in async code, and will say so itself
         if self._using is not None and is_callers(fault, self._using):
             return False
         quarantine(self._standing, fault)

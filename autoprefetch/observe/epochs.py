@@ -18,22 +18,24 @@ class Epochs:
         beside: other epochs that count as well.
     """
 
-    __slots__ = ("_all", "_beside", "_tables")
+    __slots__ = ("_all", "_any", "_beside", "_tables")
 
     def __init__(self, beside: Epochs | None = None) -> None:
         self._tables: dict[str, int] = {}
         self._all = 0
+        self._any = 0
         self._beside = beside
 
-    def move(self, tables: Iterable[str]) -> None:
-        """Take note of a write to tables."""
-        self._all += 1
+    def move(self, tables: Iterable[str], everything: bool) -> None:
+        """Take note of a write to tables, or to everything."""
+        self._any += 1
+        self._all += everything
         for table in tables:
             self._tables[table] = self._tables.get(table, 0) + 1
 
     def at(self, tables: frozenset[str] | None) -> int:
         """Return a number that grows with each write to one of some tables; None stands for all tables."""
-        own = self._all if tables is None else sum(self._tables.get(table, 0) for table in tables)
+        own = self._any if tables is None else self._all + sum(self._tables.get(table, 0) for table in tables)
         return own + (self._beside.at(tables) if self._beside is not None else 0)
 
 
@@ -50,6 +52,6 @@ def here() -> Epochs:
     return found
 
 
-def move(tables: Iterable[str]) -> None:
-    """Take note of a write to tables in this context."""
-    (_here.get() or _EVERYWHERE).move(tables)
+def move(tables: Iterable[str], everything: bool) -> None:
+    """Take note of a write in this context."""
+    (_here.get() or _EVERYWHERE).move(tables, everything)

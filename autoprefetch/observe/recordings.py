@@ -47,7 +47,9 @@ class Recording:
         "_epochs",
         "_has_news",
         "_new",
+        "_new_eager",
         "_on_news",
+        "_rows",
         "_sizes",
         "_written",
         "groups",
@@ -70,10 +72,12 @@ class Recording:
         self._epochs = epochs.here()
         self.groups: WeakValueDictionary[Path, PeerGroup] = WeakValueDictionary()
         self._eager = eager
+        self._new_eager = eager
         self._on_news = on_news
         self._has_news = False
         self._counts: dict[Path, _Count] = {}
         self._sizes: dict[Path, int] = {}
+        self._rows: dict[Path, int] = {}
         self._written: dict[str, int] = {}
         self._new = {"evaluations": 1, "rows": 0, "warm": int(bool(eager)), "queries": 0}
 
@@ -114,12 +118,18 @@ class Recording:
     def brought(self, path: Path, rows: int) -> None:
         """Count the instances that a lazy load brought."""
         self._counts[path].rows += rows
+        self._rows[path] = self._rows.get(path, 0) + rows
         self._tell()
 
     def refused(self, path: Path) -> None:
         """Count a lazy load that Django refused because it was tried in async code."""
         self._counts[path].refused += 1
         self._tell()
+
+    def loads_ahead(self, paths: frozenset[Path]) -> None:
+        """Take note of paths that are loaded ahead below a derived query."""
+        self._new_eager |= paths - self._eager
+        self._eager |= paths
 
     def wrote(self, tables: frozenset[str]) -> None:
         """Count a write to tables."""
@@ -133,9 +143,9 @@ class Recording:
         new, self._new = self._new, dict.fromkeys(self._new, 0)
         written, self._written = self._written, {}
         usages = {path: usage for path, count in list(self._counts.items()) if (usage := self._usage(path, count))}
-        if new["evaluations"]:
-            for path in self._eager:
-                usages[path] = usages.get(path, Usage()).merged_with(Usage(eager=1))
+        eager, self._new_eager = self._new_eager, frozenset()
+        for path in eager:
+            usages[path] = usages.get(path, Usage()).merged_with(Usage(eager=1))
         is_warm = bool(self._eager)
         return Profile(
             evaluations=new["evaluations"],
@@ -153,13 +163,24 @@ class Recording:
         usage = Usage(
             evaluations=count.evaluations,
             offered=offered - count.offered_before,
-            loads=count.loads,
+            loads=round(count.loads * self._sharing(path[:-1])),
             rows=count.rows,
             refused=count.refused,
             first_access=count.first_access,
         )
         self._counts[path] = _Count(first_access=count.first_access, offered_before=offered)
         return usage
+
+    def _sharing(self, path: Path) -> float:
+        """Return how many parents share one instance at a path.
+
+        A batch gives rows with the same key one instance, which loads what is below it once; plain Django gives each
+        row its own.
+        """
+        if not path:
+            return 1.0
+        own = self._rows.get(path, 0) / max(self._sizes.get(path, 0), 1)
+        return max(own, 1.0) * self._sharing(path[:-1])
 
     def _tell(self) -> None:
         if not self._has_news:

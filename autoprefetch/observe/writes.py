@@ -18,9 +18,11 @@ def came_into_use(group: PeerGroup) -> None:
     _in_use.set((*live[-_MOST + 1 :], ref(group)))
 
 
-def wrote(tables: frozenset[str]) -> None:
-    """Move the epochs of tables, and tell the recordings whose instances are in use here."""
-    epochs.move(tables)
+def wrote(tables: frozenset[str], everything: bool) -> None:
+    """Move the epochs of tables or of everything, and tell the recordings whose instances are in use here."""
+    epochs.move(tables, everything)
+    if not tables:
+        return
     for reference in _in_use.get():
         group = reference()
         if group is not None:

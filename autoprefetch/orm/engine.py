@@ -48,5 +48,5 @@ class Engine(Protocol):
     def replay(self, compiler: Any, derivation: Any, result_type: str) -> Any:
         """Return the raw rows of a statement of such a queryset, or None when it has to run."""
 
-    def wrote(self, tables: frozenset[str]) -> None:
-        """Take note of a statement that writes to tables."""
+    def wrote(self, tables: frozenset[str], everything: bool) -> None:
+        """Take note of a statement that writes to tables, and of whether others may have changed as well."""
