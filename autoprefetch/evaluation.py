@@ -244,7 +244,11 @@ class Evaluations:
         instance = derivation.instance
         with shielded(self.standing_of(instance), queryset.db):
             known = batching.recall(derivation, queryset)
-            rows = None if known is None or conf.current().mode not in ("auto", "apply") else batching.claim(known, derivation)
+            rows = (
+                None
+                if known is None or conf.current().mode not in ("auto", "apply")
+                else batching.claim(known, derivation)
+            )
             if rows is None:
                 return False
             group = states.group_of(instance)
@@ -275,7 +279,9 @@ class Evaluations:
         """Describe a statement that is about to run, with the sizes that its batches may have."""
         most = conf.current().max_batch
         is_known = touch.path in touch.recording.profile.usages
-        return batching.Touched(compiler, derivation, result_type, most if is_known else min(batching.FIRST, most), most)
+        return batching.Touched(
+            compiler, derivation, result_type, most if is_known else min(batching.FIRST, most), most
+        )
 
     def replay(self, compiler: Any, derivation: Any, result_type: str) -> Any:
         """Return the raw rows of a statement from a batch, or None when it has to run."""
@@ -291,10 +297,15 @@ class Evaluations:
             touch.recording.ran(1)
         return rows
 
-    def load_column(self, instance: Model, name: str) -> None:
-        """Refuse the lazy load of a column in MODE "strict"."""
-        if conf.current().mode == "strict":
+    def load_column(self, instance: Model, name: str) -> bool:
+        """Load a deferred column of a tracked instance and its peers; False when it is to be loaded alone."""
+        config = conf.current()
+        if config.mode == "strict":
             raise _lazy_load(instance, name, f'.only(..., "{name}")')
+        if config.mode in ("auto", "apply"):
+            with shielded(self.standing_of(instance), instance._state.db):
+                return batching.column(instance, name, config.max_batch)
+        return False
 
     def touch(self, instance: Model, name: str, step: str) -> tracking.Touch | None:
         """Begin to count a load that plain Django would make; None when it is not followed."""

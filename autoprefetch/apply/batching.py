@@ -51,12 +51,9 @@ def one(instance: Model, known: Relation, most: int, entered: Entered) -> Any:
     if answers.expired >= MISSES or not singles.is_ready(instance, known):
         return NOTHING
     if answers.key_of is None or answers.key_of(instance) not in answers.asked:
-        peers = _peers(group, instance, known.target, lambda peer: singles.is_ready(peer, known))
-        if answers.key_of is not None:
-            peers = [peer for peer in peers if answers.key_of(peer) not in answers.asked]
+        peers = _peers(group, answers, instance, known.target, most, lambda peer: singles.is_ready(peer, known))
         if len(peers) < 2:
             return NOTHING
-        peers = peers[:most]
         found, answers.key_of = singles.load(peers, known)
         answers.by_key.update(found)
         answers.asked.update(map(answers.key_of, peers))
@@ -78,17 +75,46 @@ def _claim(answers: Answers, instance: Model, known: Relation) -> Any:
     return found
 
 
+def column(instance: Model, attname: str, most: int) -> bool:
+    """Load a deferred column of an instance and its peers in one query; tell whether it is there now."""
+    group: PeerGroup = states.group_of(instance)
+    answers = group.answers_for(("column", attname), None)
+    if answers.expired >= MISSES or not singles.may_load_columns(instance):
+        return False
+    if instance.pk not in answers.asked:
+        peers = _peers(group, answers, instance, type(instance), most, lambda peer: singles.lacks_column(peer, attname))
+        if len(peers) < 2:
+            return False
+        answers.by_key.update(singles.load_column(peers, attname))
+        answers.asked.update(peer.pk for peer in peers)
+        group.recording.ran(1)
+    if instance.pk not in answers.by_key:
+        return False
+    setattr(instance, attname, answers.by_key[instance.pk])
+    return True
+
+
 def _peers(
-    group: PeerGroup, instance: Model, target: type[Model] | None, is_ready: Callable[[Any], bool]
+    group: PeerGroup,
+    answers: Answers,
+    instance: Model,
+    target: type[Model] | None,
+    most: int,
+    is_ready: Callable[[Any], bool],
 ) -> list[Any]:
-    """Return the peers that a batch can answer, the touched one first."""
-    peers = [peer for peer in group.members() if peer is not instance and is_ready(peer)]
+    """Return the peers that the next batch asks for: the touched one, and as many of those that wait as may be."""
     using = instance._state.db
-    peers = [instance, *(peer for peer in peers if peer._state.db == using and not peer._state.adding)]
-    if target is None or not forms.routers_choose():
-        return peers
-    alias = router.db_for_read(target, instance=instance)
-    return [peer for peer in peers if router.db_for_read(target, instance=peer) == alias]
+    alias = router.db_for_read(target, instance=instance) if target is not None and forms.routers_choose() else None
+    found = [instance]
+    for peer in group.waiting(answers):
+        if peer is instance or peer._state.db != using or peer._state.adding or not is_ready(peer):
+            continue
+        if alias is not None and target is not None and router.db_for_read(target, instance=peer) != alias:
+            continue
+        found.append(peer)
+        if len(found) >= most:
+            break
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +168,7 @@ def remember(touched: Touched, queryset: Any, step: str, answers: Answers) -> No
     derivation = touched.derivation
     known = states.group_of(derivation.instance).recalled.setdefault(derivation.name, [])
     if len(known) < SHAPES and derivation.node is not None and likeness.is_simple(queryset.query):
-        known.append(Recalled(queryset._chain(), derivation.node, queryset.db, step, answers))
+        known.append(Recalled(queryset.all(), derivation.node, queryset.db, step, answers))
 
 
 def claim(recalled: Recalled, derivation: Any) -> list[Any] | None:
@@ -231,7 +257,13 @@ def _keys(group: PeerGroup, answers: Answers, touched: Touched) -> list[Any]:
     """Return the keys of the peers that the next batch asks for, the touched one's first."""
     derivation, most = touched.derivation, touched.most if answers.asked else touched.first
     name = derivation.key_name
-    model = touched.compiler.query.model
-    peers = _peers(group, derivation.instance, model, lambda peer: peer.__dict__.get(name) is not None)
+    peers = _peers(
+        group,
+        answers,
+        derivation.instance,
+        touched.compiler.query.model,
+        most,
+        lambda peer: peer.__dict__.get(name) is not None,
+    )
     keys = dict.fromkeys(batches.prepared_key(derivation, getattr(peer, name)) for peer in peers)
-    return [key for key in keys if key not in answers.asked][:most]
+    return [key for key in keys if key not in answers.asked]

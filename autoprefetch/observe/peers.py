@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 from weakref import ReferenceType, ref
 
@@ -23,11 +23,23 @@ class Answers:
         asked: the keys that were asked for.
         fresh: instances made from the rows of a key, which only the first claim gets.
         key_of: gives the key of an instance, for to-one relations.
+        considered: how many members were asked about them, or could not be.
         expired: how often a write made the answers stale.
         is_shared: whether a peer used them that did not cause the batch.
     """
 
-    __slots__ = ("_epoch", "_epochs", "_tables", "asked", "by_key", "expired", "fresh", "is_shared", "key_of")
+    __slots__ = (
+        "_epoch",
+        "_epochs",
+        "_tables",
+        "asked",
+        "by_key",
+        "considered",
+        "expired",
+        "fresh",
+        "is_shared",
+        "key_of",
+    )
 
     def __init__(self, epochs: Epochs, tables: frozenset[str] | None) -> None:
         self._epochs = epochs
@@ -37,6 +49,7 @@ class Answers:
         self.asked: set[Any] = set()
         self.fresh: dict[Any, list[Any]] = {}
         self.key_of: Callable[[Any], Any] | None = None
+        self.considered = 0
         self.expired = 0
         self.is_shared = False
 
@@ -47,6 +60,7 @@ class Answers:
     def renew(self) -> None:
         """Forget stale answers, and begin anew."""
         self.expired += 1
+        self.considered = 0
         self._epoch = self._epochs.at(self._tables)
         self.by_key.clear()
         self.asked.clear()
@@ -59,7 +73,19 @@ class PeerGroup:
     Instances refer to their group; a group refers to them weakly, so that one live row keeps no other alive.
     """
 
-    __slots__ = ("__weakref__", "_answers", "_epochs", "_members", "latest", "misses", "model", "path", "recording", "recalled", "wholes")
+    __slots__ = (
+        "__weakref__",
+        "_answers",
+        "_epochs",
+        "_members",
+        "latest",
+        "misses",
+        "model",
+        "path",
+        "recalled",
+        "recording",
+        "wholes",
+    )
 
     def __init__(self, recording: Recording, path: Path, model: type[Model], epochs: Epochs) -> None:
         self.recording = recording
@@ -77,9 +103,13 @@ class PeerGroup:
         """Remember members."""
         self._members.extend(map(ref, instances))
 
-    def members(self) -> list[Any]:
-        """Return the members that live, in the order in which they were loaded."""
-        return [instance for reference in self._members if (instance := reference()) is not None]
+    def waiting(self, answers: Answers) -> Iterator[Any]:
+        """Yield the live members that some answers have not considered yet, in the order in which they were loaded."""
+        while answers.considered < len(self._members):
+            instance = self._members[answers.considered]()
+            answers.considered += 1
+            if instance is not None:
+                yield instance
 
     def answers_for(self, key: Hashable, tables: frozenset[str] | None) -> Answers:
         """Return the answers for a relation or shape; empty ones when there are none, or a write made them stale."""

@@ -13,8 +13,8 @@ from weakref import WeakValueDictionary
 from django.db.models import Model
 
 from autoprefetch.learn.profiles import Path, Profile, Usage
-from autoprefetch.observe.callsites import CallSite
 from autoprefetch.observe import epochs
+from autoprefetch.observe.callsites import CallSite
 from autoprefetch.observe.peers import PeerGroup
 
 

@@ -18,9 +18,10 @@ from django.db.models.sql.constants import MULTI, SINGLE
 from django.db.models.sql.where import AND
 
 from autoprefetch.orm import derivations
-from autoprefetch.orm.forms import expressions_of, has_raw
+from autoprefetch.orm.forms import expressions_of, has_raw, is_totally_ordered
 
 _KEY = "autoprefetch_key"
+_PARENTS = "autoprefetch_parents"
 _ARMS = 500  # SQLite's limit on the terms of a compound SELECT
 
 Rows = list[tuple[Any, ...]]
@@ -51,6 +52,14 @@ class _Keyed:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.node, name)
+
+
+class _Correlated(_Keyed):
+    """The same comparison where it reads the key from the row of the parent."""
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        sql, params = compiler.compile(self.node.lhs)
+        return f"{sql} = {_PARENTS}.{_KEY}", list(params)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +109,9 @@ def _is_batchable(query: Any, result_type: str) -> bool:
         return False
     if query.extra or query.extra_tables or query.extra_order_by or has_raw(query) or "?" in query.order_by:
         return False
-    if any(isinstance(found, Random) or getattr(found, "contains_over_clause", False) for found in expressions_of(query)):
+    if any(
+        isinstance(found, Random) or getattr(found, "contains_over_clause", False) for found in expressions_of(query)
+    ):
         return False
     if result_type == SINGLE:
         return _is_exists(query) or _is_aggregate(query)
@@ -109,7 +120,11 @@ def _is_batchable(query: Any, result_type: str) -> bool:
 
 def _is_exists(query: Any) -> bool:
     # `Query.exists()`: the annotation `a`, at most one row (models/sql/query.py, Django 5.2 to 6.1).
-    return (query.low_mark, query.high_mark) == (0, 1) and query.group_by is None and tuple(query.annotation_select) == ("a",)
+    return (
+        (query.low_mark, query.high_mark) == (0, 1)
+        and query.group_by is None
+        and tuple(query.annotation_select) == ("a",)
+    )
 
 
 def _is_aggregate(query: Any) -> bool:
@@ -194,22 +209,39 @@ class _Batch:
         return found
 
     def sliced(self, keys: Sequence[Any]) -> dict[Any, Rows] | None:
-        """Run the peer's own statement once for each key: each arm ends where its own LIMIT ends."""
+        """Run the peer's own statement once for each key: each arm ends where its own LIMIT ends.
+
+        `CROSS JOIN LATERAL` where PostgreSQL may choose the plan, because the ordering leaves it no choice of rows;
+        else the statement as it is, arm by arm.
+        """
+        is_lateral = self.connection.vendor == "postgresql" and is_totally_ordered(self.plain)
         query, at = self.copy()
         query.add_annotation(self.column, _KEY)
-        query.where.children[at] = _Keyed(self.node)
+        query.where.children[at] = _Correlated(self.node) if is_lateral else _Keyed(self.node)
         compiler = query.get_compiler(self.using)
         arm, params = compiler.as_sql(with_col_aliases=True)
-        field = self.node.lhs.output_field
         rows: Rows = []
-        for some in _chunks(keys, _ARMS):
-            prepared = [field.get_db_prep_value(key, self.connection, prepared=True) for key in some]
-            values = [key if type(param) is _KeyParameter else param for key in prepared for param in params]
+        for some in _chunks(keys, len(keys) if is_lateral else _ARMS):
             with self.connection.cursor() as cursor:
-                cursor.execute(" UNION ALL ".join([f"SELECT * FROM ({arm}) AS arm"] * len(some)), values)
+                cursor.execute(*(self.lateral if is_lateral else self.arms)(arm, params, some))
                 rows += cursor.fetchall()
         width = compiler.col_count
         return self.grouped((row[:width] for row in rows), compiler, keys)
+
+    def arms(self, arm: str, params: Sequence[Any], keys: Sequence[Any]) -> tuple[str, list[Any]]:
+        prepared = self.prepared(keys)
+        values = [key if type(param) is _KeyParameter else param for key in prepared for param in params]
+        return " UNION ALL ".join([f"SELECT * FROM ({arm}) AS arm"] * len(keys)), values
+
+    def lateral(self, arm: str, params: Sequence[Any], keys: Sequence[Any]) -> tuple[str, list[Any]]:
+        kind = self.column.output_field.rel_db_type(self.connection)
+        values = ", ".join([f"(%s::{kind})"] * len(keys))
+        sql = f"SELECT arm.* FROM (VALUES {values}) AS {_PARENTS} ({_KEY}) CROSS JOIN LATERAL ({arm}) AS arm"
+        return sql, [*self.prepared(keys), *params]
+
+    def prepared(self, keys: Sequence[Any]) -> list[Any]:
+        field = self.node.lhs.output_field
+        return [field.get_db_prep_value(key, self.connection, prepared=True) for key in keys]
 
     def grouped(self, rows: Iterator[Any], compiler: Any, keys: Sequence[Any]) -> dict[Any, Rows] | None:
         """Take the key out of each row and group the rows by it."""

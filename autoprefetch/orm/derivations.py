@@ -65,7 +65,7 @@ class Derivation:
         return instance is not None and states.group_of(instance) is not None
 
     def step(self, queryset: Any) -> str:
-        """Return the step of a path that a queryset of instances takes: the accessor for `.all()`, else with its shape."""
+        """Return the step that a queryset of instances takes: the accessor for `.all()`, else with its shape."""
         return self.name if _outline(queryset.query) == self.whole else self.step_of(queryset.query)
 
     def step_of(self, query: Any) -> str:

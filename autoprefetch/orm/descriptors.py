@@ -87,6 +87,8 @@ def _loading_column(engine: Engine) -> Callable[..., Any]:
         instance = args[0]
         if value is None and states.group_of(instance) is not None:
             engine.load_column(instance, attribute.field.attname)
+            # A column that is NULL cannot be told from one that is still to be loaded here, and is loaded alone.
+            return instance.__dict__.get(attribute.field.attname)
         return value
 
     return check_parent_chain

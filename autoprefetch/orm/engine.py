@@ -37,12 +37,10 @@ class Engine(Protocol):
     def load_one(self, instance: Model, name: str, load: Callable[[], Any]) -> Any:
         """Load a to-one relation of a tracked instance; `load` runs Django's own query and gives what it found."""
 
-    def load_column(self, instance: Model, name: str) -> None:
-        """Take note that a deferred column of a tracked instance is about to be loaded."""
+    def load_column(self, instance: Model, name: str) -> bool:
+        """Load a deferred column of a tracked instance; False when Django has to."""
 
-    def load_set(
-        self, derivation: Any, queryset: AnyQuerySet, fetch_all: Callable[[AnyQuerySet], None]
-    ) -> None:
+    def load_set(self, derivation: Any, queryset: AnyQuerySet, fetch_all: Callable[[AnyQuerySet], None]) -> None:
         """Fill the result cache of a queryset of instances built from a related manager of a tracked instance."""
 
     def replay(self, compiler: Any, derivation: Any, result_type: str) -> Any:

@@ -50,7 +50,7 @@ def form_of(queryset: Any, targets: frozenset[type[Model]] = frozenset()) -> For
         model=queryset.model,
         no_joins=_no_joins(queryset, nested),
         no_prefetches="combined queries take no prefetch" if query.combinator else "",
-        ordering=tuple(_ordering(queryset)),
+        ordering=tuple(_ordering(query)),
         fixed=frozenset(_fixed(query)),
         is_single=_is_single(queryset),
         joined=frozenset() if nested else frozenset(_joined(queryset.model, query.select_related)),
@@ -94,9 +94,14 @@ def _flat(expressions: list[Any]) -> Iterator[Any]:
             yield from _flat(expression.get_source_expressions())
 
 
-def _ordering(queryset: QuerySet[Any]) -> Iterator[str]:
-    query = queryset.query
-    options: Any = queryset.model._meta
+def is_totally_ordered(query: Any) -> bool:
+    """Tell whether no two rows of a query compare equal in its ordering."""
+    form = Form(query.model, ordering=tuple(_ordering(query)), fixed=frozenset(_fixed(query)))
+    return form.is_totally_ordered()
+
+
+def _ordering(query: Any) -> Iterator[str]:
+    options: Any = query.model._meta
     if query.extra_order_by:
         return
     ordering = query.order_by or (options.ordering if query.default_ordering else ())

@@ -48,3 +48,20 @@ def give(instance: Model, known: Relation, found: Model | None) -> None:
     instance._state.fields_cache[known.cache] = found
     if found is not None and known.kind in (Kind.ONE_TO_ONE, Kind.REVERSE_ONE_TO_ONE):
         found._state.fields_cache[_back(getattr(type(instance), known.name), known)] = instance
+
+
+def may_load_columns(instance: Model) -> bool:
+    """Tell whether deferred columns of a model may be loaded past its `refresh_from_db`."""
+    return type(instance).refresh_from_db is Model.refresh_from_db
+
+
+def lacks_column(instance: Model, attname: str) -> bool:
+    """Tell whether a column of an instance is deferred."""
+    return attname not in instance.__dict__ and instance.__dict__.get(instance._meta.pk.attname) is not None
+
+
+def load_column(instances: list[Any], attname: str) -> dict[Any, Any]:
+    """Load one column of instances in one query, by primary key."""
+    first = instances[0]
+    rows = type(first)._base_manager.db_manager(first._state.db, hints={"instance": first})
+    return dict(rows.filter(pk__in=[instance.pk for instance in instances]).values_list("pk", attname))

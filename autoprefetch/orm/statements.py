@@ -18,7 +18,9 @@ from django.db.backends.utils import CursorWrapper
 from autoprefetch.orm.engine import Engine
 
 _READS = ("SELECT", "select", "SAVEPOINT", "RELEASE", "EXPLAIN", "PRAGMA", "SHOW", "BEGIN", "SET ")
-_WRITE = re.compile(r'\s*(?:INSERT\s+(?:OR\s+\w+\s+|IGNORE\s+)?INTO|UPDATE|DELETE\s+FROM)\s+["`]?(\w+)["`]?(?![."`])', re.I)
+_WRITE = re.compile(
+    r'\s*(?:INSERT\s+(?:OR\s+\w+\s+|IGNORE\s+)?INTO|UPDATE|DELETE\s+FROM)\s+["`]?(\w+)["`]?(?![."`])', re.IGNORECASE
+)
 
 
 def install(engine: Engine) -> None:

@@ -40,7 +40,10 @@ else:
             elif field.is_relation:
                 self.engine.load_one(instance, _attribute(field), lambda: _fetched(fetcher, instance))
             else:
-                self.engine.load_column(instance, field.attname)
+                self.load_column(fetcher, instance)
+
+        def load_column(self, fetcher: Any, instance: Model) -> None:
+            if not self.engine.load_column(instance, fetcher.field.attname):
                 fetcher.fetch_one(instance)
 
         def __reduce__(self) -> tuple[Any, ...]:

@@ -268,6 +268,12 @@ def plan_below(
         choices: what the settings and the caller say.
     """
     # Paths that the caller loads are counted from the root in a plan, and from the derived queryset in its form.
-    form = replace(form, joined=frozenset((*path, *p) for p in form.joined), prefetched=frozenset((*path, *p) for p in form.prefetched))
+    form = replace(
+        form,
+        joined=frozenset((*path, *p) for p in form.joined),
+        prefetched=frozenset((*path, *p) for p in form.prefetched),
+    )
     planner = _Planner(profile, form, form_of, choices)
-    return Plan(form.model, planner.branches(form.model, path, _Level(form, known.known_columns)), tuple(planner.dropped))
+    return Plan(
+        form.model, planner.branches(form.model, path, _Level(form, known.known_columns)), tuple(planner.dropped)
+    )
