@@ -150,6 +150,7 @@ class Recalled:
 def recall(derivation: Any, queryset: Any) -> Recalled | None:
     """Return what answers a peer's queryset, if one like it was answered before and the answers still hold."""
     group: PeerGroup = states.group_of(derivation.instance)
+    recalled: Recalled
     for recalled in group.recalled.get(derivation.name, ()):
         if is_like(queryset, derivation.node, recalled) and not recalled.answers.are_stale():
             return recalled
@@ -174,7 +175,10 @@ def remember(touched: Touched, queryset: Any, step: str, answers: Answers) -> No
 def claim(recalled: Recalled, derivation: Any) -> list[Any] | None:
     """Return the instances of a peer from the answers; None when it has none waiting."""
     key = batches.prepared_key(derivation, getattr(derivation.instance, derivation.key_name))
-    return recalled.answers.fresh.pop(key, None)
+    rows = recalled.answers.fresh.pop(key, None)
+    if rows is not None:
+        recalled.answers.is_shared = True
+    return rows
 
 
 def raw_rows(touched: Touched) -> Sequence[Any] | None:

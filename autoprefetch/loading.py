@@ -1,0 +1,176 @@
+"""What a tracked instance loads: answered for all its peers where that gives the same, else loaded as Django does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.core.exceptions import SynchronousOnlyOperation
+from django.db.models import Model
+from django.db.models.sql.constants import MULTI
+
+from autoprefetch import conf
+from autoprefetch.apply import batching, planning, rewriting
+from autoprefetch.apply.batching import NOTHING
+from autoprefetch.apply.standing import Standing, Standings
+from autoprefetch.errors import LazyLoadError
+from autoprefetch.faults import shielded
+from autoprefetch.observe import places, tracking, writes
+from autoprefetch.orm import marks, replay, states
+from autoprefetch.orm.marks import AnyQuerySet
+from autoprefetch.plan.plans import Branch
+
+Fetch = Callable[[AnyQuerySet], None]
+
+
+class Loading:
+    """The half of the engine that the hooks on instances and related managers call (see `orm/engine.py`)."""
+
+    def __init__(self) -> None:
+        self.standings = Standings()
+
+    def load_one(self, instance: Model, name: str, load: Callable[[], Any]) -> Any:
+        """Answer a to-one relation of a tracked instance from a batch for its peers, or load it as Django does."""
+        touch = self.touch(instance, name, lambda: name)
+        if touch is None:
+            return load()
+        found: Any = NOTHING
+        if self.batches(touch):
+            with shielded(self.standing_of(instance), instance._state.db):
+                found = batching.one(instance, touch.known, conf.current().max_batch, touch.entered)
+        if found is NOTHING:
+            found = self.load_alone(touch, load)
+        with shielded(self.standing_of(instance), instance._state.db):
+            touch.brought_one(found)
+        return found
+
+    def load_alone(self, touch: tracking.Touch, load: Callable[[], Any]) -> Any:
+        """Run Django's own query for one instance."""
+        touch.recording.ran(1)
+        try:
+            return load()
+        except SynchronousOnlyOperation:
+            touch.refused()
+            raise
+
+    def load_set(self, derivation: Any, queryset: AnyQuerySet, fetch_all: Fetch) -> None:
+        """Fill the result cache of a queryset from a related manager, from a batch or as Django does."""
+        instance = derivation.instance
+        if self.recalled(derivation, queryset):
+            return
+        touch = self.touch(instance, derivation.name, lambda: derivation.step(queryset))
+        if touch is None:
+            replay.without_derivation(queryset, fetch_all)
+            return
+        standing, rows = self.standing_of(instance), None
+        if self.batches(touch):
+            with shielded(standing, queryset.db):
+                rows = self.batched(touch, derivation, queryset)
+        if rows is None:
+            self.load_alone(touch, lambda: replay.without_derivation(queryset, fetch_all))
+        else:
+            replay.fill(queryset, rows)
+        with shielded(standing, queryset.db):
+            touch.brought_many(marks.rows_of(queryset))
+
+    def recalled(self, derivation: Any, queryset: AnyQuerySet) -> bool:
+        """Fill the result cache of a queryset that is like one before, if its rows wait already."""
+        instance = derivation.instance
+        if conf.current().mode not in ("auto", "apply"):
+            return False
+        with shielded(self.standing_of(instance), queryset.db):
+            known = batching.recall(derivation, queryset)
+            rows = batching.claim(known, derivation) if known is not None else None
+            if known is None or rows is None:
+                return False
+            group = states.group_of(instance)
+            path = (*group.path, known.step)
+            group.recording.loaded(path, places.accessed_at)
+            group.recording.brought(path, len(rows))
+            replay.fill(queryset, rows)
+            return True
+        return False  # a fault, see `shielded`
+
+    def batched(self, touch: tracking.Touch, derivation: Any, queryset: AnyQuerySet) -> list[Any] | None:
+        """Return the instances of a peer's own queryset from a batch, which makes the joins that are known to pay."""
+        branches = self.branches_below(touch, queryset)
+        source = rewriting.joined(queryset, branches)
+        touch.recording.loads_ahead(frozenset(branch.path for root in branches for branch in root.walk()))
+        touched = self.touched(source.query.get_compiler(using=queryset.db), derivation, MULTI, touch)
+        return batching.instances(touched, source, queryset, touch.path[-1], lambda rows: touch.entered(rows, branches))
+
+    def branches_below(self, touch: tracking.Touch, queryset: AnyQuerySet) -> tuple[Branch, ...]:
+        """Plan what is joined below a derived query."""
+        standing = self.standings.get(touch.recording.key)
+        if standing is None or not planning.knows_below(touch.recording.profile, touch.path):
+            return ()
+        return planning.below(standing, touch.recording.profile, queryset, touch.path, touch.known, conf.current())
+
+    def touched(self, compiler: Any, derivation: Any, result_type: str, touch: tracking.Touch) -> batching.Touched:
+        """Describe a statement that is about to run, with the sizes that its batches may have."""
+        most = conf.current().max_batch
+        is_known = touch.path in touch.recording.profile.usages
+        return batching.Touched(
+            compiler, derivation, result_type, most if is_known else min(batching.FIRST, most), most
+        )
+
+    def replay(self, compiler: Any, derivation: Any, result_type: str) -> Any:
+        """Return the raw rows of a statement from a batch, or None when it has to run."""
+        instance = derivation.instance
+        touch = self.touch(instance, derivation.name, lambda: derivation.step_of(compiler.query))
+        if touch is None:
+            return None
+        rows = None
+        if self.batches(touch):
+            with shielded(self.standing_of(instance), compiler.using):
+                rows = batching.raw_rows(self.touched(compiler, derivation, result_type, touch))
+        if rows is None:
+            touch.recording.ran(1)
+        return rows
+
+    def load_column(self, instance: Model, name: str) -> bool:
+        """Load a deferred column of a tracked instance and its peers; False when it is to be loaded alone."""
+        config = conf.current()
+        if config.mode == "strict":
+            raise _lazy_load(instance, name, f'.only(..., "{name}")')
+        if config.mode in ("auto", "apply"):
+            with shielded(self.standing_of(instance), instance._state.db):
+                return batching.column(instance, name, config.max_batch)
+        return False
+
+    def touch(self, instance: Model, name: str, step: Callable[[], str]) -> tracking.Touch | None:
+        """Begin to count a load that plain Django would make; None when it is not followed."""
+        mode = conf.current().mode
+        if mode == "strict":
+            raise _lazy_load(instance, name, tracking.remedy(instance, name))
+        if mode == "off":
+            return None
+        with shielded(self.standing_of(instance), instance._state.db):
+            return tracking.touch(instance, name, step())
+        return None  # a fault, see `shielded`
+
+    def batches(self, touch: tracking.Touch) -> bool:
+        """Tell whether a load may be answered for all peers."""
+        config = conf.current()
+        standing = self.standings.get(touch.recording.key)
+        if config.mode == "learn" or standing is None or standing.quarantined:
+            return False
+        if config.mode == "apply" and touch.path not in touch.recording.profile.usages:
+            return False
+        return not planning.choices(standing, config).ignores(touch.path, touch.known)
+
+    def wrote(self, tables: frozenset[str], everything: bool) -> None:
+        """Take note of a statement that writes to tables, and of whether others may have changed as well."""
+        if conf.current().mode != "off":
+            writes.wrote(tables, everything)
+
+    def standing_of(self, instance: Model) -> Standing | None:
+        """Return the standing of the call site that loaded a tracked instance."""
+        group = states.group_of(instance)
+        return self.standings.get(group.recording.key) if group is not None else None
+
+
+def _lazy_load(instance: Model, name: str, remedy: str) -> LazyLoadError:
+    place = places.accessed_at()
+    fact = f'{type(instance)._meta.label}.{name} was loaded lazily although MODE is "strict"'
+    return LazyLoadError(f"{place}: {fact}. Add to your query: {remedy}")
