@@ -16,6 +16,7 @@ from autoprefetch.apply.standing import Standing, Standings
 from autoprefetch.errors import LazyLoadError
 from autoprefetch.faults import shielded
 from autoprefetch.observe import places, tracking, writes
+from autoprefetch.observe.callsites import Location
 from autoprefetch.orm import marks, replay, states
 from autoprefetch.orm.marks import AnyQuerySet
 from autoprefetch.plan.plans import Branch
@@ -58,7 +59,7 @@ class Loading:
         instance = derivation.instance
         if self.recalled(derivation, queryset):
             return
-        touch = self.touch(instance, derivation.name, lambda: derivation.step(queryset))
+        touch = self.touch(instance, derivation.name, lambda: derivation.step(queryset), derivation.built)
         if touch is None:
             replay.without_derivation(queryset, fetch_all)
             return
@@ -117,7 +118,7 @@ class Loading:
     def replay(self, compiler: Any, derivation: Any, result_type: str) -> Any:
         """Return the raw rows of a statement from a batch, or None when it has to run."""
         instance = derivation.instance
-        touch = self.touch(instance, derivation.name, lambda: derivation.step_of(compiler.query))
+        touch = self.touch(instance, derivation.name, lambda: derivation.step_of(compiler.query), derivation.built)
         if touch is None:
             return None
         rows = None
@@ -138,7 +139,9 @@ class Loading:
                 return batching.column(instance, name, config.max_batch)
         return False
 
-    def touch(self, instance: Model, name: str, step: Callable[[], str]) -> tracking.Touch | None:
+    def touch(
+        self, instance: Model, name: str, step: Callable[[], str], built: Location | None = None
+    ) -> tracking.Touch | None:
         """Begin to count a load that plain Django would make; None when it is not followed."""
         mode = conf.current().mode
         if mode == "strict":
@@ -146,7 +149,7 @@ class Loading:
         if mode == "off":
             return None
         with shielded(self.standing_of(instance), instance._state.db):
-            return tracking.touch(instance, name, step())
+            return tracking.touch(instance, name, step(), built)
         return None  # a fault, see `shielded`
 
     def batches(self, touch: tracking.Touch) -> bool:

@@ -2,13 +2,48 @@
 
 from __future__ import annotations
 
+from django.db.models import Model
+
 from autoprefetch.advise import logs
+from autoprefetch.advise.chains import chain_of
 from autoprefetch.advise.reports import CallSiteReport
 from autoprefetch.advise.sources import names_at, source_of
-from autoprefetch.advise.suggestions import Suggestion, suggestion_for
+from autoprefetch.advise.suggestions import DerivedQuery, Suggestion, suggestion_for
 from autoprefetch.apply.standing import Standing
-from autoprefetch.learn.profiles import Profile
+from autoprefetch.learn.profiles import Path, Profile, Usage, is_derived
+from autoprefetch.orm.derivations import shape_of_chain
+from autoprefetch.plan.forms import target_of
 from autoprefetch.plan.plans import Plan
+from autoprefetch.plan.relations import relation
+
+
+def derived_queries(standing: Standing, profile: Profile, model: type[Model]) -> tuple[DerivedQuery, ...]:
+    """Return the derived queries of a call site whose source was recognised with certainty."""
+    found = (_derived_query(standing, path, usage, model) for path, usage in profile.usages.items() if is_derived(path))
+    return tuple(derived for derived in found if derived is not None)
+
+
+def _derived_query(standing: Standing, path: Path, usage: Usage, model: type[Model]) -> DerivedQuery | None:
+    owner = target_of(model, path[:-1])
+    name, _, shape = path[-1].rstrip(")").partition("(")
+    known = relation(owner, name) if owner is not None and not any(map(is_derived, _parents(path))) else None
+    chain = chain_of(usage.built, name)
+    if known is None or known.target is None or chain is None:
+        return None
+    queryset = known.target._default_manager.all()
+    for step in chain.steps:
+        queryset = step.on(queryset)
+    is_ordered = queryset.ordered
+    if chain.ending == "first":
+        queryset = (queryset if is_ordered else queryset.order_by("pk"))[:1]
+    if shape_of_chain(queryset, chain.ending) != shape:
+        return None  # the queryset went on to be changed elsewhere
+    below = standing.below.get(path)
+    return DerivedQuery(path, known, chain, usage.first_access, is_ordered, below.branches if below else ())
+
+
+def _parents(path: Path) -> list[Path]:
+    return [path[:size] for size in range(1, len(path))]
 
 
 def suggestion(standing: Standing, plan: Plan, profile: Profile) -> Suggestion | None:
@@ -23,6 +58,7 @@ def suggestion(standing: Standing, plan: Plan, profile: Profile) -> Suggestion |
         call=source.call if source else "",
         expression=f"{expression}.{manager}" if source and manager else expression,
         names=names_at(origin),
+        derived=derived_queries(standing, profile, plan.model),
     )
 
 

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import Manager, Prefetch
+from django.db.models import Count, Exists, Manager, Model, OuterRef, Prefetch
 from django.db.models.constants import LOOKUP_SEP
 
-from autoprefetch.learn.profiles import Profile
+from autoprefetch.advise.chains import Chain
+from autoprefetch.learn.profiles import Path, Profile
+from autoprefetch.plan.forms import target_of
 from autoprefetch.plan.plans import Branch, Method, Plan
-from autoprefetch.plan.relations import Kind
+from autoprefetch.plan.relations import Kind, Relation
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,7 @@ class Edit:
     """A second change that the first one needs, at another line."""
 
     place: str
+    replaces: str
     code: str
 
 
@@ -61,13 +64,34 @@ class Suggestion:
         if self.imports:
             lines += ["and import", *(f"    {line}" for line in self.imports)]
         for edit in self.edits:
-            lines += [f"and at {edit.place}", _indented(edit.code)]
+            lines += [f"and at {edit.place} replace", _indented(edit.replaces), "with", _indented(edit.code)]
         lines += [f"Note: {note}" for note in self.notes]
         lines += [f"First touched: {path} at {place}" for path, place in self.accessed_at.items() if place]
         return "\n".join(lines)
 
     def __str__(self) -> str:
         return self.as_text()
+
+
+@dataclass(frozen=True, slots=True)
+class DerivedQuery:
+    """A derived query whose source is known.
+
+    Attributes:
+        path: where it is.
+        relation: the relation that it is derived from.
+        chain: the expression that derives it.
+        place: where it was touched first.
+        is_ordered: whether its queryset has an ordering.
+        below: what is joined to it.
+    """
+
+    path: Path
+    relation: Relation
+    chain: Chain
+    place: str
+    is_ordered: bool
+    below: tuple[Branch, ...]
 
 
 def _indented(code: str) -> str:
@@ -83,6 +107,7 @@ def suggestion_for(
     call: str,
     expression: str,
     names: Mapping[str, Any],
+    derived: tuple[DerivedQuery, ...] = (),
 ) -> Suggestion | None:
     """Write a plan as code.
 
@@ -93,14 +118,17 @@ def suggestion_for(
         call: the call of `auto()` as written, or "".
         expression: the queryset expression that methods can be appended to, or "".
         names: what the module of the call site has bound, so that only missing imports are named.
+        derived: the derived queries that can be written as code.
 
     Returns:
         None when the plan loads nothing ahead.
     """
-    if plan.is_empty:
-        return None
     writer = _Writer(names)
-    methods = writer.methods(plan.branches)
+    changes = [change for query in derived if (change := writer.derived(query, plan.model)) is not None]
+    if plan.is_empty and not changes:
+        return None
+    prefetches = [change.prefetch for change in changes if change.prefetch]
+    methods = writer.methods(plan.branches, prefetches) + "".join(change.method for change in changes)
     after = profile.measured_queries
     return Suggestion(
         call_site=call_site,
@@ -108,19 +136,21 @@ def suggestion_for(
         code=expression + methods,
         replaces=call,
         imports=tuple(sorted(writer.imports)),
-        edits=(),
+        edits=tuple(change.edit for change in changes),
         queries_before=round(profile.plain_queries),
-        queries_after=round(after if after is not None else predicted_queries(plan, profile)),
+        queries_after=round(after if after is not None else predicted_queries(plan, profile, derived)),
         measured=after is not None,
         accessed_at=_places(plan, profile),
         notes=_notes(plan),
     )
 
 
-def predicted_queries(plan: Plan, profile: Profile) -> float:
-    """Predict what one evaluation runs under a plan (queries)."""
-    eager = plan.eager_paths()
-    prefetches = sum(1 for branch in plan.walk() if branch.method is Method.PREFETCH)
+def predicted_queries(plan: Plan, profile: Profile, derived: tuple[DerivedQuery, ...] = ()) -> float:
+    """Predict what one evaluation runs under a plan, with derived queries batched (queries)."""
+    paths = {query.path for query in derived}
+    below = {path for path in profile.usages if any(path[: len(above)] == above for above in paths)}
+    eager = plan.eager_paths() | below
+    prefetches = sum(1 for branch in plan.walk() if branch.method is Method.PREFETCH) + len(paths)
     return 1 + prefetches + sum(profile.loads_per_evaluation(path) for path in profile.usages if path not in eager)
 
 
@@ -152,11 +182,12 @@ class _Writer:
 
     names: Mapping[str, Any]
     imports: set[str] = field(default_factory=set)
+    taken: set[str] = field(default_factory=set)
 
-    def methods(self, branches: Iterable[Branch]) -> str:
-        """Write the method calls that load branches of one level."""
+    def methods(self, branches: Iterable[Branch], more: Iterable[str] = ()) -> str:
+        """Write the method calls that load branches of one level, and more prefetches."""
         branches = tuple(branches)
-        joins, prefetches = self.joins(branches), self.prefetches(branches)
+        joins, prefetches = self.joins(branches), [*self.prefetches(branches), *more]
         code = f".select_related({', '.join(map(_quoted, joins))})" if joins else ""
         return code + (f".prefetch_related({', '.join(prefetches)})" if prefetches else "")
 
@@ -208,9 +239,12 @@ class _Writer:
 
     def base(self, branch: Branch) -> str:
         """Write the manager that Django starts from when it loads a relation."""
-        model = branch.target
+        return self.manager(branch.target, is_to_many=branch.relation.is_to_many)
+
+    def manager(self, model: Any, *, is_to_many: bool) -> str:
+        """Write the default manager of a model, or for a to-one relation its base manager."""
         default = model._default_manager
-        if branch.relation.is_to_many or (type(default) is Manager and type(model._base_manager) is Manager):
+        if is_to_many or (type(default) is Manager and type(model._base_manager) is Manager):
             manager = default.name
         else:
             manager = model._meta.base_manager_name or "_base_manager"
@@ -227,3 +261,58 @@ class _Writer:
         alias = f"{name}_"
         self.imports.add(f"from {module} import {name} as {alias}")
         return alias
+
+    def derived(self, query: DerivedQuery, model: type[Model]) -> _Change | None:
+        """Write a derived query as a prefetch to an attribute of its own, or as an annotation."""
+        if query.chain.ending in ("count", "exists"):
+            return self.annotation(query, model)
+        owner = target_of(model, query.path[:-1]) or model
+        name = _free_name(owner, f"prefetched_{query.relation.name}", self.taken)
+        lookup = LOOKUP_SEP.join((*query.path[:-1], query.relation.name))
+        joins = self.joins(query.below)
+        queryset = self.manager(query.relation.target, is_to_many=True)
+        queryset += f".select_related({', '.join(map(_quoted, joins))})" if joins else ""
+        queryset += query.chain.tail
+        access = f"{query.chain.receiver}.{name}"
+        if query.chain.ending == "first":
+            queryset += ("" if query.is_ordered else '.order_by("pk")') + "[:1]"
+            access = f"next(iter({access}), None)"
+        prefetch = self.imported("django.db.models", "Prefetch", Prefetch)
+        code = f"{prefetch}({_quoted(lookup)}, queryset={queryset}, to_attr={_quoted(name)})"
+        return _Change(Edit(query.place, query.chain.text, access), prefetch=code)
+
+    def annotation(self, query: DerivedQuery, model: type[Model]) -> _Change | None:
+        """Write `count()` or `exists()` of a relation of the root model as an annotation."""
+        known = query.relation
+        if len(query.path) > 1 or query.chain.tail not in ("", ".all()"):
+            return None
+        if query.chain.ending == "count":
+            name = _free_name(model, f"{known.name}_count", self.taken)
+            value = f"{self.imported('django.db.models', 'Count', Count)}({_quoted(known.query_name)}, distinct=True)"
+        elif known.kind is Kind.REVERSE_FOREIGN_KEY:
+            name = _free_name(model, f"has_{known.name}", self.taken)
+            [column] = known.known_columns
+            exists, outer = (self.imported("django.db.models", thing.__name__, thing) for thing in (Exists, OuterRef))
+            target = self.manager(known.target, is_to_many=True)
+            value = f'{exists}({target}.filter({column}={outer}("pk")))'
+        else:
+            return None
+        edit = Edit(query.place, query.chain.text, f"{query.chain.receiver}.{name}")
+        return _Change(edit, method=f".annotate({name}={value})")
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """What a derived query changes: an argument for `prefetch_related` or a method call, and the access line."""
+
+    edit: Edit
+    prefetch: str = ""
+    method: str = ""
+
+
+def _free_name(model: type[Model], name: str, taken: set[str]) -> str:
+    """Return a name that neither the model nor another change has."""
+    while hasattr(model, name) or name in taken:
+        name += "_"
+    taken.add(name)
+    return name

@@ -53,6 +53,7 @@ def below(
     if plan is None:
         plan = plan_below(profile, form, path, known, _form_of_base, chosen)
         standing.keep(key, plan)
+    standing.below[path] = plan
     return plan.branches
 
 

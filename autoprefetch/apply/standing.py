@@ -7,7 +7,7 @@ from collections.abc import Hashable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from autoprefetch.learn.profiles import Profile
+from autoprefetch.learn.profiles import Path, Profile
 from autoprefetch.observe.callsites import CallSite
 from autoprefetch.observe.marks import Mark
 from autoprefetch.plan.forms import Form
@@ -29,6 +29,7 @@ class Standing:
     plan: Plan | None = None
     quarantined: str = ""
     plans: dict[Hashable, Plan] = field(default_factory=dict)
+    below: dict[Path, Plan] = field(default_factory=dict)
     logged: set[str] = field(default_factory=set)
 
     def keep(self, key: Hashable, plan: Plan) -> None:

@@ -18,6 +18,10 @@ derived query names its shape, `transactions(5c1e02f9)`.
 """
 
 
+Span = tuple[str, int, int, int, int] | tuple[()]
+"""An expression in a file: its name, line, end line, column and end column; empty when it is not known."""
+
+
 def is_derived(path: Path) -> bool:
     """Tell whether a path ends in a derived query."""
     return path[-1].endswith(")")
@@ -35,6 +39,7 @@ class Usage:
         refused: lazy loads that Django refused, because they were tried in async code.
         eager: evaluations that loaded it ahead.
         first_access: where it was touched first.
+        built: where a derived query was built, as file, line, end line, column and end column.
     """
 
     evaluations: int = 0
@@ -44,14 +49,17 @@ class Usage:
     refused: int = 0
     eager: int = 0
     first_access: str = ""
+    built: Span = ()
 
     def merged_with(self, other: Self) -> Self:
         """Add two usages."""
         counts = {name: getattr(self, name) + getattr(other, name) for name in _COUNTS}
-        return type(self)(first_access=self.first_access or other.first_access, **counts)
+        return type(self)(
+            first_access=self.first_access or other.first_access, built=self.built or other.built, **counts
+        )
 
 
-_COUNTS = tuple(f.name for f in fields(Usage) if f.name != "first_access")
+_COUNTS = tuple(f.name for f in fields(Usage) if f.name not in ("first_access", "built"))
 
 
 @dataclass(frozen=True, slots=True)

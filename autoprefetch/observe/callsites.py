@@ -54,6 +54,11 @@ class Location:
         return f"{self.module}:{self.function}/{self.step}"
 
     @property
+    def span(self) -> tuple[str, int, int, int, int]:
+        """The expression that is running, for the advice to find it."""
+        return self.file, self.line, self.end_line, self.column, self.end_column
+
+    @property
     def path(self) -> str:
         """The file as a person would name it, from the top package down."""
         if self.file.startswith("<"):
@@ -200,6 +205,14 @@ def location_of(frame: FrameType) -> Location:
             end_column=-1 if end_column is None else end_column,
         )
     return location
+
+
+def innermost(_getframe: Callable[[int], FrameType] = sys._getframe) -> Location | None:
+    """Describe where the innermost application frame is running; None when there is none."""
+    frame: FrameType | None = _getframe(1)
+    while frame is not None and not is_application_frame(frame):
+        frame = frame.f_back
+    return None if frame is None else location_of(frame)
 
 
 def evaluating_frames(depth: int, _getframe: Callable[[int], FrameType] = sys._getframe) -> Frames:

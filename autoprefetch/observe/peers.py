@@ -9,10 +9,14 @@ from weakref import ReferenceType, ref
 from django.db.models import Model
 
 from autoprefetch.learn.profiles import Path
+from autoprefetch.observe.callsites import Location, innermost
 from autoprefetch.observe.epochs import Epochs
 
 if TYPE_CHECKING:
     from autoprefetch.observe.recordings import Recording
+
+
+_LOOKED_UP = 8  # querysets of one relation whose place is looked up in an evaluation
 
 
 class Answers:
@@ -76,6 +80,7 @@ class PeerGroup:
     __slots__ = (
         "__weakref__",
         "_answers",
+        "_buildings",
         "_epochs",
         "_members",
         "latest",
@@ -97,11 +102,20 @@ class PeerGroup:
         self.wholes: dict[str, Any] = {}
         self._epochs = epochs
         self._answers: dict[Hashable, Answers] = {}
+        self._buildings: dict[str, int] = {}
         self._members: list[ReferenceType[Any]] = []
 
     def joined_by(self, instances: Iterable[Any]) -> None:
         """Remember members."""
         self._members.extend(map(ref, instances))
+
+    def building(self, name: str) -> Location | None:
+        """Return where the application is building a queryset of a relation, for the first few of each."""
+        built = self._buildings.get(name, 0)
+        if built >= _LOOKED_UP:
+            return None
+        self._buildings[name] = built + 1
+        return innermost()
 
     def waiting(self, answers: Answers) -> Iterator[Any]:
         """Yield the live members that some answers have not considered yet, in the order in which they were loaded."""

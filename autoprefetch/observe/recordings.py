@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 
 from django.db.models import Model
 
-from autoprefetch.learn.profiles import Path, Profile, Usage
+from autoprefetch.learn.profiles import Path, Profile, Span, Usage
 from autoprefetch.observe import epochs
 from autoprefetch.observe.callsites import CallSite
 from autoprefetch.observe.peers import PeerGroup
@@ -27,6 +27,7 @@ class _Count:
     rows: int = 0
     refused: int = 0
     first_access: str = ""
+    built: Span = ()
     offered_before: int = 0
 
 
@@ -102,11 +103,11 @@ class Recording:
         self._new["rows"] += rows
         self.ran(queries)
 
-    def loaded(self, path: Path, place: Callable[[], str]) -> None:
+    def loaded(self, path: Path, place: Callable[[], str], built: Span = ()) -> None:
         """Count what plain Django would load lazily; `place` names where, and is asked on the first one only."""
         count = self._counts.get(path)
         if count is None:
-            count = self._counts[path] = _Count(evaluations=1, first_access=place())
+            count = self._counts[path] = _Count(evaluations=1, first_access=place(), built=built)
         count.loads += 1
         self._tell()
 
@@ -167,8 +168,9 @@ class Recording:
             rows=count.rows,
             refused=count.refused,
             first_access=count.first_access,
+            built=count.built,
         )
-        self._counts[path] = _Count(first_access=count.first_access, offered_before=offered)
+        self._counts[path] = _Count(first_access=count.first_access, built=count.built, offered_before=offered)
         return usage
 
     def _sharing(self, path: Path) -> float:

@@ -9,6 +9,7 @@ from django.db.models import Model
 from django.db.models.constants import LOOKUP_SEP
 
 from autoprefetch.learn.profiles import Path
+from autoprefetch.observe.callsites import Location
 from autoprefetch.observe.peers import PeerGroup
 from autoprefetch.observe.places import accessed_at
 from autoprefetch.observe.recordings import Recording
@@ -57,12 +58,12 @@ class Touch:
 
     __slots__ = ("known", "path", "recording")
 
-    def __init__(self, group: PeerGroup, known: Relation, step: str) -> None:
+    def __init__(self, group: PeerGroup, known: Relation, step: str, built: Location | None) -> None:
         self.recording = group.recording
         self.known = known
         self.path: Path = (*group.path, step)
         if known.kind is not Kind.GENERIC_FOREIGN_KEY:
-            self.recording.loaded(self.path, accessed_at)
+            self.recording.loaded(self.path, accessed_at, built.span if built is not None else ())
 
     def refused(self) -> None:
         """Take note that Django refused the load because async code tried it."""
@@ -104,20 +105,21 @@ class Touch:
         return (*self.path[:-1], f"{step}[{model._meta.label}]")
 
 
-def touch(instance: Model, name: str, step: str) -> Touch | None:
+def touch(instance: Model, name: str, step: str, built: Location | None = None) -> Touch | None:
     """Begin to count a load that plain Django would make.
 
     Args:
         instance: whose relation is touched.
         name: the attribute.
         step: the step of the path, which names the shape of a derived query as well.
+        built: where a derived query was built.
 
     Returns:
         None when the relation is not one of the model that the peers share.
     """
     group: PeerGroup = states.group_of(instance)
     known = relation(group.model, name)
-    return None if known is None else Touch(group, known, step)
+    return None if known is None else Touch(group, known, step, built)
 
 
 def remedy(instance: Model, name: str) -> str:

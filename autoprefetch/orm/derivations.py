@@ -14,7 +14,7 @@ from hashlib import blake2b
 from typing import Any
 from weakref import ref
 
-from django.db.models import Model
+from django.db.models import Count, Model
 from django.db.models.expressions import Col
 from django.db.models.fields.related_descriptors import ReverseManyToOneDescriptor
 from django.db.models.lookups import Exact
@@ -38,11 +38,12 @@ class Derivation:
         key_name: the attribute of the instance whose value the relation compares with.
         node: the lookup of the where tree that compares it; None where it is not one plain comparison.
         whole: the shape of the queryset as it was built, which is that of `.all()`.
+        built: where the application built it, as far as that was looked up.
 
     It holds the instance weakly, and pickles and copies as None.
     """
 
-    __slots__ = ("_instance", "key_name", "name", "node", "whole")
+    __slots__ = ("_instance", "built", "key_name", "name", "node", "whole")
 
     def __init__(self, instance: Model, name: str, key_name: str, node: Any, queryset: Any) -> None:
         self._instance = ref(instance)
@@ -51,8 +52,9 @@ class Derivation:
         self.node = node
         group = states.group_of(instance)
         if name not in group.wholes:
-            group.wholes[name] = _outline(queryset.query)
+            group.wholes[name] = _outline(queryset.query, node)
         self.whole = group.wholes[name]
+        self.built = group.building(name)
 
     @property
     def instance(self) -> Any:
@@ -66,11 +68,11 @@ class Derivation:
 
     def step(self, queryset: Any) -> str:
         """Return the step that a queryset of instances takes: the accessor for `.all()`, else with its shape."""
-        return self.name if _outline(queryset.query) == self.whole else self.step_of(queryset.query)
+        return self.name if _outline(queryset.query, self.node) == self.whole else self.step_of(queryset.query)
 
     def step_of(self, query: Any) -> str:
         """Return the step of a path that a derived query takes: the accessor, with its shape in brackets."""
-        return f"{self.name}({_shape_name(_outline(query))})"
+        return f"{self.name}({_shape_name(_outline(query, self.node))})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(None), ()
@@ -84,10 +86,10 @@ def _shape_name(outline: tuple[Any, ...]) -> str:
     return blake2b(repr(outline).encode(), digest_size=4).hexdigest()
 
 
-def _outline(query: Any) -> tuple[Any, ...]:
-    """Return what the caller has made of a query, but for the values that it compares with."""
+def _outline(query: Any, node: Any = None) -> tuple[Any, ...]:
+    """Return what the caller has made of a query, but for the parent and the values that it compares with."""
     return (
-        tuple(_clause(child) for child in query.where.children),
+        tuple(_clause(child) for child in query.where.children if child is not node),
         query.where.connector,
         query.low_mark,
         query.high_mark,
@@ -106,6 +108,24 @@ def _outline(query: Any) -> tuple[Any, ...]:
         tuple(query.extra),
         query.values_select,
     )
+
+
+def shape_of_chain(queryset: Any, ending: str) -> str:
+    """Return the name of the shape that a queryset has when it is consumed by a method.
+
+    Args:
+        queryset: what the application's methods make of the model's default manager.
+        ending: "count", "exists", or "" for its instances.
+    """
+    query = queryset.query.chain()
+    if ending == "exists":
+        query = query.exists()
+    elif ending == "count":
+        # What `Query.get_aggregation` leaves of a query that needs no subquery.
+        query.clear_ordering(force=True)
+        query.add_annotation(Count("*"), "__count")
+        query.select_related = False
+    return _shape_name(_outline(query))
 
 
 def _clause(child: Any) -> Any:

@@ -1,0 +1,134 @@
+"""Chains: the expression that builds a derived query, such as `account.transactions.order_by("-created")[:5]`."""
+
+from __future__ import annotations
+
+import ast
+import linecache
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from autoprefetch.learn.profiles import Span
+
+BUILDING = frozenset({"all", "distinct", "exclude", "filter", "order_by", "reverse", "select_related"})
+ENDING = frozenset({"count", "exists", "first"})
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One link of a chain: a method call with its literal arguments, or a slice (its name is "")."""
+
+    name: str
+    args: tuple[Any, ...] = ()
+    kwargs: tuple[tuple[str, Any], ...] = ()
+
+    def on(self, queryset: Any) -> Any:
+        """Take this step from a queryset."""
+        if not self.name:
+            return queryset[slice(*self.args)]
+        return getattr(queryset, self.name)(*self.args, **dict(self.kwargs))
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """An expression that derives a query from an instance.
+
+    Attributes:
+        text: the whole expression, as written.
+        receiver: the instance, as written.
+        tail: what is written behind the accessor.
+        steps: the links behind the accessor that build the queryset.
+        ending: "count", "exists" or "first" where the chain ends in such a call, else "".
+    """
+
+    text: str
+    receiver: str
+    tail: str
+    steps: tuple[Step, ...]
+    ending: str
+
+
+def chain_of(span: Span, accessor: str) -> Chain | None:
+    """Find the expression around a place where a related manager built a queryset.
+
+    Args:
+        span: the call or slice that built it.
+        accessor: the attribute of the instance.
+
+    Returns:
+        None unless the whole chain is plain queryset methods with literal arguments.
+    """
+    if not span:
+        return None
+    linecache.checkcache(span[0])
+    lines = tuple(linecache.getlines(span[0]))
+    try:
+        found = _outermost(lines, span)
+    except (SyntaxError, ValueError):
+        return None
+    return None if found is None else _chain("".join(lines), found, accessor)
+
+
+@lru_cache(maxsize=32)
+def _outermost(lines: tuple[str, ...], span: tuple[str, int, int, int, int]) -> ast.expr | None:
+    tree = ast.parse("".join(lines))
+    parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
+    node = next((node for node in ast.walk(tree) if isinstance(node, ast.expr) and _span(node) == span[1:]), None)
+    while node is not None:
+        parent = parents.get(node)
+        is_link = (isinstance(parent, (ast.Attribute, ast.Subscript)) and parent.value is node) or (
+            isinstance(parent, ast.Call) and parent.func is node
+        )
+        if not is_link or not isinstance(parent, ast.expr):
+            return node
+        node = parent
+    return None
+
+
+def _span(node: ast.expr) -> tuple[int, int | None, int, int | None]:
+    return node.lineno, node.end_lineno, node.col_offset, node.end_col_offset
+
+
+def _chain(source: str, node: ast.expr, accessor: str) -> Chain | None:
+    text = ast.get_source_segment(source, node)
+    steps: list[Step] = []
+    ending = ""
+    at: ast.expr = node
+    while not (isinstance(at, ast.Attribute) and at.attr == accessor):
+        link = _link(at)
+        if link is None:
+            return None
+        step, at = link
+        if step.name in ENDING and not steps and not step.args and not step.kwargs:
+            ending = step.name
+        elif not step.name or step.name in BUILDING:
+            steps.append(step)
+        else:
+            return None
+    receiver, base = ast.get_source_segment(source, at.value), ast.get_source_segment(source, at)
+    if text is None or receiver is None or base is None:
+        return None
+    tail = text[len(base) :].removesuffix(f".{ending}()") if ending else text[len(base) :]
+    return Chain(text, receiver, tail, tuple(reversed(steps)), ending)
+
+
+def _link(node: ast.expr) -> tuple[Step, ast.expr] | None:
+    """Take the last link off a chain; None when it is no plain method call or slice."""
+    try:
+        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice) and node.slice.step is None:
+            bounds = (node.slice.lower, node.slice.upper)
+            return Step("", tuple(None if bound is None else ast.literal_eval(bound) for bound in bounds)), node.value
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            args = tuple(ast.literal_eval(arg) for arg in node.args)
+            return Step(node.func.attr, args, tuple(_keywords(node))), node.func.value
+    except ValueError:  # not a literal
+        return None
+    return None
+
+
+def _keywords(node: ast.Call) -> Iterator[tuple[str, Any]]:
+    for keyword in node.keywords:
+        if keyword.arg is None:
+            raise ValueError(keyword)
+        yield keyword.arg, ast.literal_eval(keyword.value)
