@@ -15,9 +15,9 @@ from autoprefetch.apply.batching import NOTHING
 from autoprefetch.apply.standing import Standing, Standings
 from autoprefetch.errors import LazyLoadError
 from autoprefetch.faults import shielded
-from autoprefetch.observe import places, tracking, writes
+from autoprefetch.observe import places, recognising, tracking, writes
 from autoprefetch.observe.callsites import Location
-from autoprefetch.orm import marks, replay, states
+from autoprefetch.orm import derivations, marks, replay, states
 from autoprefetch.orm.marks import AnyQuerySet
 from autoprefetch.plan.plans import Branch
 
@@ -128,6 +128,14 @@ class Loading:
         if rows is None:
             touch.recording.ran(1)
         return rows
+
+    def recognise(self, source: Any) -> Any:
+        """Return the derivation of a queryset or compiler that filters by the key of a tracked instance, or None."""
+        if not writes.in_use() or conf.current().mode not in ("auto", "apply"):
+            return None
+        with shielded(None, None):
+            return derivations.recognised(source.query, recognising.holder)
+        return None  # a fault, see `shielded`
 
     def load_column(self, instance: Model, name: str) -> bool:
         """Load a deferred column of a tracked instance and its peers; False when it is to be loaded alone."""

@@ -138,11 +138,14 @@ class Touched:
 
 @dataclass(frozen=True, slots=True)
 class Recalled:
-    """A peer's queryset that was answered before, to recognise the next one by, without compiling it."""
+    """A peer's queryset that was answered before, to recognise the next one by, without compiling it.
 
-    queryset: Any
+    It holds no queryset, which would hold the peer.
+    """
+
+    making: replay.Making
+    query: Any
     node: Any
-    using: str
     step: str
     answers: Answers
 
@@ -152,24 +155,22 @@ def recall(derivation: Any, queryset: Any) -> Recalled | None:
     group: PeerGroup = states.group_of(derivation.instance)
     recalled: Recalled
     for recalled in group.recalled.get(derivation.name, ()):
-        if is_like(queryset, derivation.node, recalled) and not recalled.answers.are_stale():
+        if (
+            replay.making_of(queryset) == recalled.making
+            and likeness.are_alike(queryset.query, derivation.node, recalled.query, recalled.node)
+            and not recalled.answers.are_stale()
+        ):
             return recalled
     return None
-
-
-def is_like(queryset: Any, node: Any, recalled: Recalled) -> bool:
-    """Tell whether a queryset gives what the one before gave, but for the parent's key."""
-    return replay.same_rows(queryset, recalled.queryset) and likeness.are_alike(
-        queryset.query, node, recalled.queryset.query, recalled.node
-    )
 
 
 def remember(touched: Touched, queryset: Any, step: str, answers: Answers) -> None:
     """Remember a queryset that was answered from a batch."""
     derivation = touched.derivation
     known = states.group_of(derivation.instance).recalled.setdefault(derivation.name, [])
-    if len(known) < SHAPES and derivation.node is not None and likeness.is_simple(queryset.query):
-        known.append(Recalled(queryset.all(), derivation.node, queryset.db, step, answers))
+    making = replay.making_of(queryset)
+    if len(known) < SHAPES and making is not None and likeness.is_simple(queryset.query):
+        known.append(Recalled(making, queryset.query.chain(), derivation.node, step, answers))
 
 
 def claim(recalled: Recalled, derivation: Any) -> list[Any] | None:

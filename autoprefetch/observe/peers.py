@@ -82,8 +82,11 @@ class PeerGroup:
         "_answers",
         "_buildings",
         "_epochs",
+        "_indexed",
+        "_indexes",
         "_members",
         "latest",
+        "meanings",
         "misses",
         "model",
         "path",
@@ -100,9 +103,12 @@ class PeerGroup:
         self.latest: dict[Hashable, Answers] = {}
         self.recalled: dict[str, list[Any]] = {}
         self.wholes: dict[str, Any] = {}
+        self.meanings: set[Hashable] = set()
         self._epochs = epochs
         self._answers: dict[Hashable, Answers] = {}
         self._buildings: dict[str, int] = {}
+        self._indexes: dict[str, dict[Any, ReferenceType[Any]]] = {}
+        self._indexed: dict[str, int] = {}
         self._members: list[ReferenceType[Any]] = []
 
     def joined_by(self, instances: Iterable[Any]) -> None:
@@ -124,6 +130,18 @@ class PeerGroup:
             answers.considered += 1
             if instance is not None:
                 yield instance
+
+    def holder(self, attname: str, value: Any) -> Any:
+        """Return the first member whose column holds a value, or None."""
+        index = self._indexes.setdefault(attname, {})
+        size = self._indexed.get(attname, 0)
+        for reference in self._members[size:]:
+            instance = reference()
+            if instance is not None and attname in instance.__dict__:
+                index.setdefault(instance.__dict__[attname], reference)
+        self._indexed[attname] = len(self._members)
+        reference = index.get(value)
+        return None if reference is None else reference()
 
     def answers_for(self, key: Hashable, tables: frozenset[str] | None) -> Answers:
         """Return the answers for a relation or shape; empty ones when there are none, or a write made them stale."""

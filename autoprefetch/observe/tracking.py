@@ -15,7 +15,7 @@ from autoprefetch.observe.places import accessed_at
 from autoprefetch.observe.recordings import Recording
 from autoprefetch.orm import loaded, states
 from autoprefetch.plan.plans import Branch, Method
-from autoprefetch.plan.relations import Kind, Relation, relation
+from autoprefetch.plan.relations import Kind, Relation, relation, unnamed
 
 
 def track_rows(recording: Recording, rows: list[Any]) -> PeerGroup:
@@ -118,7 +118,7 @@ def touch(instance: Model, name: str, step: str, built: Location | None = None) 
         None when the relation is not one of the model that the peers share.
     """
     group: PeerGroup = states.group_of(instance)
-    known = relation(group.model, name)
+    known = relation(group.model, name) or unnamed(group.model, name)
     return None if known is None else Touch(group, known, step, built)
 
 

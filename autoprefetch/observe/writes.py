@@ -18,12 +18,15 @@ def came_into_use(group: PeerGroup) -> None:
     _in_use.set((*live[-_MOST + 1 :], ref(group)))
 
 
+def in_use() -> list[PeerGroup]:
+    """Return the peers of root queries that live in this thread or task."""
+    return [group for reference in _in_use.get() if (group := reference()) is not None]
+
+
 def wrote(tables: frozenset[str], everything: bool) -> None:
     """Move the epochs of tables or of everything, and tell the recordings whose instances are in use here."""
     epochs.move(tables, everything)
     if not tables:
         return
-    for reference in _in_use.get():
-        group = reference()
-        if group is not None:
-            group.recording.wrote(tables)
+    for group in in_use():
+        group.recording.wrote(tables)

@@ -18,6 +18,8 @@ from django.db.models import Count, Model
 from django.db.models.expressions import Col
 from django.db.models.fields.related_descriptors import ReverseManyToOneDescriptor
 from django.db.models.lookups import Exact
+from django.db.models.sql import Query
+from django.db.models.sql.where import AND
 
 from autoprefetch.orm import states
 
@@ -45,14 +47,14 @@ class Derivation:
 
     __slots__ = ("_instance", "built", "key_name", "name", "node", "whole")
 
-    def __init__(self, instance: Model, name: str, key_name: str, node: Any, queryset: Any) -> None:
+    def __init__(self, instance: Model, name: str, key_name: str, node: Any, query: Any) -> None:
         self._instance = ref(instance)
         self.name = name
         self.key_name = key_name
         self.node = node
         group = states.group_of(instance)
         if name not in group.wholes:
-            group.wholes[name] = _outline(queryset.query, node)
+            group.wholes[name] = _outline(query, node)
         self.whole = group.wholes[name]
         self.built = group.building(name)
 
@@ -108,6 +110,29 @@ def _outline(query: Any, node: Any = None) -> tuple[Any, ...]:
         tuple(query.extra),
         query.values_select,
     )
+
+
+def recognised(query: Any, holder: Callable[[type[Model], Any, Any], tuple[Any, str] | None]) -> Derivation | None:
+    """Return the derivation of a query that compares with the key of a tracked instance by a filter of its own.
+
+    Args:
+        query: it has no derivation.
+        holder: finds the one tracked instance that a comparison of a model's field with a value means, and its
+            attribute.
+    """
+    if type(query) is not Query or query.where.connector != AND or query.where.negated or not query.alias_map:
+        return None
+    table = query.get_initial_alias()
+    found = []
+    for child in query.where.children:
+        if isinstance(child, Exact) and isinstance(child.lhs, Col) and child.lhs.alias == table:
+            held = holder(query.model, child.lhs.target, child.rhs)
+            if held is not None:
+                found.append((child, *held))
+    if len(found) != 1:
+        return None
+    node, instance, key_name = found[0]
+    return Derivation(instance, f"{query.model._meta.label}.{node.lhs.target.name}", key_name, node, query)
 
 
 def shape_of_chain(queryset: Any, ending: str) -> str:
@@ -186,7 +211,7 @@ def _derived(manager: Any, accessor: str, queryset: Any) -> Any:
     if states.group_of(instance) is not None and not queryset.query.is_empty():
         key_name, field = _key(manager)
         node = _node(queryset.query, field) if key_name else None
-        queryset.query.__dict__[ATTRIBUTE] = Derivation(instance, accessor, key_name, node, queryset)
+        queryset.query.__dict__[ATTRIBUTE] = Derivation(instance, accessor, key_name, node, queryset.query)
     return queryset
 
 

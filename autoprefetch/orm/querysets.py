@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 from django.db.models.query import RawQuerySet
 from wrapt import wrap_function_wrapper
 
-from autoprefetch.orm import derivations
+from autoprefetch.orm import derivations, replay
 from autoprefetch.orm.engine import Engine
 from autoprefetch.orm.forms import loads_instances
 from autoprefetch.orm.marks import ATTRIBUTE, query_state
@@ -47,6 +47,9 @@ def _fetching(plain: Callable[[Any], None], engine: Engine) -> Callable[[Any], N
                 engine.evaluate(self, plain)
                 return
             derivation = state.get(derivations.ATTRIBUTE)
+            if derivation is None and not getattr(self, "_hints", None) and replay.FEED not in state:
+                # With hints, a descriptor of Django's is loading for one instance, and has been asked already.
+                derivation = engine.recognise(self)
             if derivation is not None and derivation.is_live() and loads_instances(self):
                 engine.load_set(derivation, self, plain)
                 return

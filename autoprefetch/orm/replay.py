@@ -17,7 +17,7 @@ from django.db.models.sql.constants import MULTI, SINGLE
 from autoprefetch.orm import derivations, marks
 from autoprefetch.orm.engine import Engine
 
-_FEED = "autoprefetch_feed"
+FEED = "autoprefetch_feed"
 
 
 def install(engine: Engine) -> None:
@@ -27,11 +27,13 @@ def install(engine: Engine) -> None:
     @wraps(plain)
     def execute_sql(self: Any, result_type: Any = MULTI, *args: Any, **kwargs: Any) -> Any:
         state = self.query.__dict__
-        if _FEED in state:
+        if FEED in state:
             self.setup_query()
             self.has_extra_select = False
-            return [state[_FEED]]
+            return [state[FEED]]
         derivation = state.get(derivations.ATTRIBUTE)
+        if derivation is None and result_type == SINGLE:
+            derivation = engine.recognise(self)
         # An UPDATE or DELETE that was made from the queryset carries its derivation along.
         if derivation is not None and type(self.query) is Query and derivation.is_live():
             rows = engine.replay(self, derivation, result_type)
@@ -48,7 +50,7 @@ def hydrate(queryset: Any, rows: list[Any]) -> list[Any]:
     copy._known_related_objects = {}
     state = marks.query_state(copy)
     state.pop(derivations.ATTRIBUTE, None)
-    state[_FEED] = rows
+    state[FEED] = rows
     copy._fetch_all()
     return marks.rows_of(copy)
 
@@ -64,23 +66,26 @@ def fill(queryset: Any, rows: list[Any]) -> None:
     queryset._prefetch_done = True
 
 
-def same_rows(queryset: Any, other: Any) -> bool:
-    """Tell whether two querysets make the same of the rows of one statement: class, database, prefetches."""
+Making = tuple[type, type, str | None, tuple[str, ...]]
+
+
+def making_of(queryset: Any) -> Making | None:
+    """Return what a queryset makes of the rows of one statement: its classes, its database, its prefetches.
+
+    None when prefetches with querysets of their own are among them, which cannot be compared.
+    """
     lookups = queryset._prefetch_related_lookups
-    return (
-        queryset._iterable_class is other._iterable_class
-        and queryset.__class__ is other.__class__
-        and queryset._db == other._db
-        and len(lookups) == len(other._prefetch_related_lookups)
-        and all(isinstance(a, str) and a == b for a, b in zip(lookups, other._prefetch_related_lookups, strict=True))
-    )
+    if not all(isinstance(lookup, str) for lookup in lookups):
+        return None
+    return queryset.__class__, queryset._iterable_class, queryset._db, tuple(lookups)
 
 
 def without_derivation(queryset: Any, fetch_all: Callable[[Any], None]) -> None:
     """Fill the result cache of a queryset by its own query."""
     state = marks.query_state(queryset)
-    derivation = state.pop(derivations.ATTRIBUTE)
+    derivation = state.pop(derivations.ATTRIBUTE, None)
     try:
         fetch_all(queryset)
     finally:
-        state[derivations.ATTRIBUTE] = derivation
+        if derivation is not None:
+            state[derivations.ATTRIBUTE] = derivation

@@ -75,6 +75,19 @@ def relations(model: type[Model]) -> Mapping[str, Relation]:
     return found
 
 
+def unnamed(model: type[Model], name: str) -> Relation | None:
+    """Return the relation behind a filter that compares with a key, named `bank.Entry.account` by what it compares."""
+    label = name.rpartition(".")[0]
+    if not label:
+        return None
+    target = model._meta.apps.get_model(label)
+    nothing: frozenset[str] = frozenset()
+    tables = frozenset({target._meta.db_table})
+    no_join = "it is written as a filter"
+    kind = Kind.REVERSE_FOREIGN_KEY
+    return Relation(name, name, name, kind, model._meta.label, target, nothing, nothing, tables, no_join)
+
+
 def _is_reverse(field: Any) -> bool:
     return bool(field.auto_created and not field.concrete)
 
