@@ -1,0 +1,80 @@
+"""Collecting: what recordings show reaches the store, once, from any thread."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+from autoprefetch.learn.collecting import Collector
+from autoprefetch.learn.profiles import Profile
+from autoprefetch.learn.stores.memory import MemoryStore
+
+
+@dataclass
+class News:
+    """A recording that has been evaluated a number of times since it was last taken."""
+
+    key: str
+    collector: Collector
+    new: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def tell(self) -> None:
+        with self.lock:
+            self.new += 1
+        self.collector.add(self)
+
+    def take(self) -> Profile:
+        with self.lock:
+            new, self.new = self.new, 0
+        return Profile(evaluations=new)
+
+
+def collector() -> Collector:
+    return Collector(MemoryStore(100))
+
+
+def evaluations(found: Collector, key: str) -> int:
+    profile = found.store.load(key)
+    return profile.evaluations if profile else 0
+
+
+def test_nothing_reaches_the_store_before_it_is_merged():
+    """Adding news costs an append, and no more."""
+    found = collector()
+    News("a", found).tell()
+    assert found.store.load("a") is None
+    assert found.merge() == {"a"}
+    assert evaluations(found, "a") == 1
+
+
+def test_news_are_merged_once():
+    """A second merge has nothing left."""
+    found = collector()
+    News("a", found).tell()
+    News("b", found).tell()
+    assert found.merge() == {"a", "b"}
+    assert found.merge() == frozenset()
+    assert (evaluations(found, "a"), evaluations(found, "b")) == (1, 1)
+
+
+def test_threads_that_tell_and_merge_lose_nothing():
+    """Workers of one process share a collector."""
+    found = collector()
+    start = threading.Barrier(8)
+
+    def work(number: int) -> None:
+        news = News(f"site {number % 3}", found)
+        start.wait(5)
+        for _ in range(300):
+            news.tell()
+            if number % 2:
+                found.merge()
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found.merge()
+    assert sum(evaluations(found, f"site {number}") for number in range(3)) == 8 * 300

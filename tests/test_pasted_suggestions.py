@@ -1,0 +1,666 @@
+"""The suggestion is code: pasted over the `auto(...)` call, it takes the queries that the plan took.
+
+Each test writes a module, learns from it, pastes what `suggestions()` says, and counts.
+"""
+
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import autoprefetch
+from autoprefetch.advise.suggestions import Suggestion
+from tests.equivalence.comparing import Run, runs
+from tests.library import data
+
+pytestmark = pytest.mark.usefixtures("library")
+
+HEAD = "from autoprefetch import auto\n"
+_numbers = count()
+
+
+@pytest.fixture
+def library(request: pytest.FixtureRequest) -> None:
+    """Fill the database of the test; tests about the source need one database only."""
+    if "database" in request.fixturenames:
+        request.getfixturevalue("database")
+    data.populate()
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Iterator[Callable[[str], ModuleType]]:
+    """Write a module and import it."""
+    loaded = []
+
+    def load_module(source: str) -> ModuleType:
+        name = f"pasted_{next(_numbers)}"
+        path = tmp_path / f"{name}.py"
+        path.write_text(source, encoding="utf-8")
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec
+        assert spec.loader
+        module = sys.modules[name] = importlib.util.module_from_spec(spec)
+        loaded.append(name)
+        spec.loader.exec_module(module)
+        return module
+
+    yield load_module
+    for name in loaded:
+        del sys.modules[name]
+
+
+def learned(module: ModuleType) -> tuple[Run, Run]:
+    """Run the view of a module until it is warm, and return its first and its last run."""
+    plain, *_, warm = runs(module.view, 3)
+    assert plain.error is None, plain.error
+    assert warm.outcome == plain.outcome
+    return plain, warm
+
+
+def only_suggestion() -> Suggestion:
+    (suggestion,) = autoprefetch.suggestions()
+    return suggestion
+
+
+def pasted(source: str, suggestion: Suggestion) -> str:
+    """Paste the code over the call, and the imports on top."""
+    assert source.count(suggestion.replaces) == 1
+    return "\n".join([*suggestion.imports, source.replace(suggestion.replaces, suggestion.code)])
+
+
+def paste_and_compare(source: str, load: Callable[[str], ModuleType], *, fewer: bool = False) -> Suggestion:
+    """Learn, paste, run as plain Django, and compare; return the suggestion."""
+    plain, warm = learned(load(source))
+    assert warm.queries < plain.queries
+    suggestion = only_suggestion()
+    edited = pasted(source, suggestion)
+    assert suggestion.replaces not in edited
+    by_hand, *_ = runs(load(edited).view, 0)
+    assert by_hand.outcome == plain.outcome
+    if fewer:
+        assert by_hand.queries <= warm.queries
+        assert any("change places" in note for note in suggestion.notes)
+    else:
+        assert by_hand.queries == warm.queries, f"{edited}\n{by_hand.log}\n{warm.log}"
+    return suggestion
+
+
+# Relation kinds -----------------------------------------------------------------------------------------------------
+
+#: name: (the models, the queryset, what is taken of each row)
+KINDS = {
+    "foreign key": ("Book", "Book.objects.all()", "str(row.author)"),
+    "nullable foreign key": ("Book", "Book.objects.all()", "str(row.publisher)"),
+    "foreign key to another field": ("Book", "Book.objects.all()", "str(row.imprint)"),
+    "foreign key to self": ("Author", "Author.objects.all()", "str(row.mentor)"),
+    "tree": ("Category", "Category.objects.order_by('pk')", "str(row)"),
+    "foreign key to a proxy": ("Review", "Review.objects.order_by('pk')", "row.classic.title"),
+    "foreign key to a child": ("Screening", "Screening.objects.order_by('pk')", "row.film.minutes"),
+    "foreign key to a parent": ("Screening", "Screening.objects.order_by('pk')", "str(row.trailer)"),
+    "chain": ("Branch", "Branch.objects.order_by('pk')", "row.street.city.country.continent.name"),
+    "two chains": ("Book", "Book.objects.all()", "(row.publisher_city, str(row.author.archive))"),
+    "one-to-one": ("Profile", "Profile.objects.order_by('pk')", "str(row.author)"),
+    "reverse one-to-one": ("Author", "Author.objects.all()", "hasattr(row, 'profile') and str(row.profile.city)"),
+    "primary key one-to-one": ("Portrait", "Portrait.objects.order_by('pk')", "str(row.author)"),
+    "reverse primary key one-to-one": ("Author", "Author.objects.all()", "hasattr(row, 'portrait')"),
+    "down to a child": ("Medium", "Medium.objects.order_by('pk')", "hasattr(row, 'film') and str(row.film.director)"),
+    "composite primary key": ("Membership", "Membership.objects.order_by('reader_id', 'branch_id')", "str(row)"),
+    "reverse foreign key": ("Author", "Author.objects.all()", "[b.title for b in row.books.all()]"),
+    "default-named reverse foreign key": (
+        "ContentType",
+        "ContentType.objects.filter(app_label='library').order_by('pk')",
+        "len(row.comment_set.all())",
+    ),
+    "many-to-many": ("Book", "Book.objects.all()", "sorted(t.name for t in row.tags.all())"),
+    "many-to-many from behind": ("Tag", "Tag.objects.order_by('pk')", "len(row.books.all())"),
+    "default-named many-to-many": ("Book", "Book.objects.all()", "sorted(s.name for s in row.series_set.all())"),
+    "many-to-many to self": ("Author", "Author.objects.all()", "[len(row.friends.all()), len(row.followers.all())]"),
+    "generic foreign key": ("Comment", "Comment.objects.order_by('pk')", "row.subject.pk is None"),
+    "generic relation": ("Book", "Book.objects.all()", "sorted(c.text for c in row.comments.all())"),
+    "generic foreign key, then foreign keys": (
+        "Comment",
+        "Comment.objects.order_by('pk')",
+        "str(row.subject) if row.subject._meta.model_name != 'branch' else str(row.subject.street)",
+    ),
+    "generic foreign key, then sets": (
+        "Comment",
+        "Comment.objects.order_by('pk')",
+        "[str(b.publisher) for b in row.subject.books.all()] if row.subject._meta.model_name == 'author' else 0",
+    ),
+    "foreign key under a set": ("Author", "Author.objects.all()", "[str(b.publisher) for b in row.books.all()]"),
+    "chain under a set": ("Author", "Author.objects.all()", "[b.publisher_city for b in row.books.all()]"),
+    "hidden foreign key": ("Copy", "Copy.objects.order_by('pk')", "str(row.shelf)"),
+    "hidden foreign key and beyond": ("Copy", "Copy.objects.order_by('pk')", "str(row.shelf and row.shelf.branch)"),
+    "foreign key without constraint": ("Copy", "Copy.objects.order_by('pk')", "row.supplier.name"),
+    "set under a foreign key": ("Book", "Book.objects.all()", "[b.title for b in row.author.books.all()]"),
+    "set under a set under a set": (
+        "Publisher",
+        "Publisher.objects.order_by('pk')",
+        "[sorted(len(c.loans.all()) for c in b.copies.all()) for b in row.books.all()]",
+    ),
+    "a bit of everything": (
+        "Reader",
+        "Reader.objects.order_by('pk')",
+        "(str(row.branch), [(str(b), b.publisher_city, sorted(map(str, b.tags.all()))) for b in row.wishes.all()])",
+    ),
+    "sets side by side": (
+        "Book",
+        "Book.objects.all()",
+        "(len(row.tags.all()), len(row.copies.all()), len(row.contributions.all()), str(row.author))",
+    ),
+    "joins of the manager": ("Loan", "Loan.objects.order_by('pk')", "(str(row.copy.book), str(row.reader.branch))"),
+    "joins of the caller": ("Book", "Book.objects.select_related('author')", "(str(row.author), str(row.publisher))"),
+    "beyond joins of the caller": ("Book", "Book.objects.select_related('author')", "str(row.author.archive)"),
+    "prefetches of the caller": (
+        "Author",
+        "Author.objects.prefetch_related('books')",
+        "[(str(b.publisher), len(b.tags.all())) for b in row.books.all()]",
+    ),
+    "sliced": ("Book", "Book.objects.all()[2:9]", "(str(row.author), len(row.tags.all()))"),
+    "aggregated": ("Book", "Book.objects.annotate(n=Count('copies'))", "(row.n, str(row.author))"),
+    "raw": (
+        "Book",
+        "Book.objects.raw('SELECT * FROM library_book ORDER BY id')",
+        "(str(row.author), len(row.tags.all()))",
+    ),
+}
+
+
+def module_for(models: str, queryset: str, taken: str) -> str:
+    origin = "django.contrib.contenttypes.models" if models == "ContentType" else "tests.library.models"
+    return (
+        f"{HEAD}from django.db.models import Count\nfrom {origin} import {models}\n\n\n"
+        f"def view():\n    return [{taken} for row in auto({queryset})]\n\n\nUSED = Count\n"
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_relation_can_be_pasted(kind: str, load: Any, database: str) -> None:
+    """Pasting takes exactly the queries of the warm run, and returns the same."""
+    paste_and_compare(module_for(*KINDS[kind]), load)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.django_db
+def test_the_counts_of_a_suggestion_are_those_of_the_view(kind: str, load: Any) -> None:
+    """`queries_before` is what plain Django runs, `queries_after` what a warm evaluation was measured to run."""
+    plain, warm = learned(load(module_for(*KINDS[kind])))
+    suggestion = only_suggestion()
+    assert (suggestion.queries_before, suggestion.queries_after) == (plain.queries, warm.queries)
+    assert suggestion.measured
+
+
+@pytest.mark.django_db
+def test_until_it_is_warm_a_suggestion_predicts(load: Any) -> None:
+    """After the first run `queries_after` is predicted, and says so."""
+    for kind in ("foreign key", "many-to-many", "foreign key under a set", "generic foreign key"):
+        autoprefetch.reset()
+        module = load(module_for(*KINDS[kind]))
+        plain, _ = runs(module.view, 1)
+        suggestion = only_suggestion()
+        assert not suggestion.measured
+        *_, warm = runs(module.view, 2)
+        assert (suggestion.queries_before, suggestion.queries_after) == (plain.queries, warm.queries), kind
+
+
+@pytest.mark.parametrize(
+    ("queryset", "taken"),
+    [
+        ("Branch.objects.all()", "str(row.street)"),
+        ("Branch.objects.order_by('name')", "row.street.city.country.name"),
+        ("Branch.objects.order_by('name')", "(str(row.street), len(row.street.branches.all()))"),
+        ("Loan.objects.all()", "(str(row.reader), str(row.copy.book))"),
+        ("Author.objects.all()", "sorted(str(c.book.imprint) for c in row.contributions.all())"),
+    ],
+)
+def test_a_join_is_advised_also_where_rows_may_change_places(
+    queryset: str, taken: str, load: Any, database: str
+) -> None:
+    """The plan prefetches there; the suggestion joins, takes fewer queries, and says what it costs."""
+    source = (
+        module_for("Author, Branch, Loan", queryset, taken)
+        .replace("return [", "return sorted([")
+        .replace("]\n", "])\n")
+    )
+    suggestion = paste_and_compare(source, load, fewer=True)
+    assert "select_related(" in suggestion.code
+
+
+def test_the_imports_that_a_module_lacks_are_named(load: Any, database: str) -> None:
+    """`Prefetch` and a model of another module; what the module has already is not imported again."""
+    source = (
+        f"{HEAD}from tests.library.models import Author\n\n\n"
+        "def view():\n    return [[str(b.publisher) for b in a.books.all()] for a in auto(Author.objects.all())]\n"
+    )
+    suggestion = paste_and_compare(source, load)
+    assert suggestion.imports == (
+        "from django.db.models import Prefetch",
+        "from tests.library.models import Book",
+    )
+    autoprefetch.reset()
+    imports = "from django.db.models import Prefetch\nfrom tests.library.models import Book\n"
+    again = f"{imports}{source}\n\nUSED = Prefetch, Book\n"
+    assert paste_and_compare(again, load).imports == ()
+
+
+@pytest.mark.parametrize("value", ["'mine'", "None"])
+def test_a_name_that_is_taken_in_the_module_is_imported_under_another(value: str, load: Any, database: str) -> None:
+    """A module of its own `Book` and `Prefetch` keeps them."""
+    source = (
+        f"{HEAD}from tests.library.models import Author\n\nBook = {value}\nPrefetch = {value}\n\n\n"
+        "def view():\n"
+        "    return [[str(b.publisher) for b in a.books.all()] for a in auto(Author.objects.all())], Book\n"
+    )
+    paste_and_compare(source, load)
+
+
+def test_a_module_that_names_models_by_their_module_needs_no_import_of_them(load: Any, database: str) -> None:
+    """`models.Author` as the expression, and imports for the rest."""
+    source = (
+        f"{HEAD}from django.db import models as db\nfrom tests.library import models\n\n\n"
+        "def view():\n"
+        "    return [[str(b.publisher) for b in a.books.all()] for a in auto(models.Author.objects.all())]\n"
+        "\n\nUSED = db\n"
+    )
+    paste_and_compare(source, load)
+
+
+# Forms of the expression --------------------------------------------------------------------------------------------
+
+FORMS = {
+    "one line": """
+def view():
+    return [str(book.author) for book in auto(Book.objects.all())]
+""",
+    "a name": """
+def view():
+    books = Book.objects.all()
+    books = auto(books)
+    return [str(book.author) for book in books]
+""",
+    "chained over lines": """
+def view():
+    books = auto(
+        Book.objects.filter(pages__gt=10)
+        .exclude(title="")
+        .order_by("pk")
+    )
+    return [str(book.author) for book in books]
+""",
+    "chained over lines, with a trailing comma": """
+def view():
+    books = auto(
+        Book.objects.filter(
+            pages__gt=10,
+        ).order_by("pk"),
+    )
+    return [str(book.author) for book in books]
+""",
+    "chained over lines, with comments": """
+def view():
+    books = auto(  # the books
+        Book.objects  # all of them
+        # but the thin ones
+        .filter(pages__gt=10)  # these
+        .order_by("pk")  # in order
+    )
+    return [str(book.author) for book in books]
+""",
+    "chained after auto": """
+def view():
+    books = auto(Book.objects.all()).filter(pages__gt=10).order_by("pk")
+    return [str(book.author) for book in books]
+""",
+    "chained over lines after auto": """
+def view():
+    books = (
+        auto(Book.objects.all())
+        .filter(pages__gt=10)
+        .order_by("pk")
+    )
+    return [str(book.author) for book in books]
+""",
+    "model class": """
+def view():
+    return [str(book.author) for book in auto(Book)]
+""",
+    "manager": """
+def view():
+    return [str(book.author) for book in auto(Book.objects)]
+""",
+    "related manager": """
+def view():
+    return [str(book.author) for book in auto(Tag.objects.get(name="old").books)]
+""",
+    "related set of a name": """
+def view():
+    tag = Tag.objects.get(name="old")
+    return [str(book.author) for book in auto(tag.books.all())]
+""",
+    "or": """
+def view():
+    return [str(book.author) for book in auto(Book.objects.filter(pages__gt=200) | Book.objects.filter(pages__lt=150))]
+""",
+    "and over lines": """
+def view():
+    books = auto(
+        Book.objects.filter(pages__gt=200)
+        & Book.objects.filter(pages__lt=400)
+    )
+    return [str(book.author) for book in books]
+""",
+    "conditional": """
+def view(long=True):
+    return [str(book.author) for book in auto(Book.objects.long() if long else Book.objects.all())]
+""",
+    "walrus": """
+def view():
+    books = auto(rows := Book.objects.all())
+    return [str(book.author) for book in books], rows.count()
+""",
+    "subscript": """
+def view():
+    querysets = {"all": Book.objects.all()}
+    return [str(book.author) for book in auto(querysets["all"])]
+""",
+    "slice": """
+def view():
+    return [str(book.author) for book in auto(Book.objects.all()[:7])]
+""",
+    "inside a call": """
+def view():
+    return [str(book.author) for book in list(auto(Book.objects.all()))]
+""",
+    "inside a call with more arguments": """
+def view():
+    return [str(book.author) for book in sorted(auto(Book.objects.all()), key=lambda book: book.pk)]
+""",
+    "get_object_or_404": """
+def view():
+    book = get_object_or_404(auto(Book), title="Book 07")
+    return str(book.author), str(book.publisher)
+""",
+    "name and ignore": """
+def view():
+    books = auto(Book.objects.all(), name="the books", ignore=("publisher",))
+    return [str(book.author) for book in books]
+""",
+    "as a keyword": """
+def view():
+    return [str(book.author) for book in auto(source=Book.objects.all())]
+""",
+    "class attribute": """
+class BookList:
+    queryset = auto(Book.objects.all())
+
+    def get(self):
+        return [str(book.author) for book in self.queryset.all()]
+
+
+def view():
+    return BookList().get()
+""",
+    "class attribute over lines": """
+class BookList:
+    queryset = auto(
+        Book.objects
+        .filter(pages__gt=10)
+        .all()
+    )
+
+    def get(self):
+        return [str(book.author) for book in self.queryset.all()]
+
+
+def view():
+    return BookList().get()
+""",
+    "get_queryset": """
+class BookList(ListView):
+    def get_queryset(self):
+        return auto(super().get_queryset().filter(pages__gt=10))
+
+
+def view():
+    return [str(book.author) for book in BookList(model=Book).get_queryset()]
+""",
+    "property": """
+class Shop:
+    @property
+    def books(self):
+        return auto(Book.objects.all())
+
+
+def view():
+    return [str(book.author) for book in Shop().books]
+""",
+    "lambda": """
+books = lambda: auto(Book.objects.all())
+
+
+def view():
+    return [str(book.author) for book in books()]
+""",
+    "comprehension source": """
+def view():
+    return {book.title: str(book.author) for book in auto(Book.objects.all())}
+""",
+    "comprehension in a comprehension": """
+def view():
+    return [[str(book.author) for book in auto(Book.objects.filter(pages__gt=pages))] for pages in (100, 200)][0]
+""",
+    "generator": """
+def rows():
+    yield from auto(Book.objects.all())
+
+
+def view():
+    return [str(book.author) for book in rows()]
+""",
+    "nested function": """
+def view():
+    def rows():
+        return auto(Book.objects.all())
+
+    return [str(book.author) for book in rows()]
+""",
+    "default argument": """
+def view(books=auto(Book.objects.all())):
+    return [str(book.author) for book in books.all()]
+""",
+    "module level": """
+BOOKS = auto(Book.objects.all())
+
+
+def view():
+    return [str(book.author) for book in BOOKS.all()]
+""",
+    "in an f-string": """
+def view():
+    return f'''{[str(book.author) for book in auto(Book.objects.all())]}'''
+""",
+    "text beyond ASCII before it": """
+def view():
+    return ["Bøker på norsk — 日本語", [str(bøk.author) for bøk in auto(Book.objects.exclude(title="Ærø"))]][1]
+""",
+    "text beyond ASCII over lines": """
+def view():
+    ø = "Ærø"; bøker = auto(Book.objects.exclude(
+        title="日本語",
+    ).exclude(title=ø)); return [str(bøk.author) for bøk in bøker]
+""",
+    "tabs": """
+def view():
+\tif True:
+\t\tbooks = auto(
+\t\t\tBook.objects.all()
+\t\t)
+\t\treturn [str(book.author) for book in books]
+""",
+    "a string with brackets and quotes": """
+def view():
+    return [str(book.author) for book in auto(Book.objects.exclude(title=") \\"'auto( # no comment"))]
+""",
+    "prefetch queryset": """
+def view():
+    books = auto(Book.objects.prefetch_related(Prefetch("tags", queryset=Tag.objects.order_by("name"))))
+    return [(str(book.author), [str(tag) for tag in book.tags.all()]) for book in books]
+""",
+    "two on a line": """
+def view():
+    return [str(book.author) for book in auto(Book.objects.all())], [author.name for author in Author.objects.all()]
+""",
+    "iterator": """
+def view():
+    return [str(book.author) for book in auto(Book.objects.all()).iterator()]
+""",
+}
+
+FORM_HEAD = f"""{HEAD}from django.db.models import Prefetch
+from django.shortcuts import get_object_or_404
+from django.views.generic import ListView
+
+from tests.library.models import Author, Book, Tag
+
+USED = Author, Tag, Prefetch, get_object_or_404, ListView
+"""
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_of_the_expression_can_be_pasted(form: str, load: Any) -> None:
+    """The expression keeps its form, `auto(...)` is taken off, and the methods are put on."""
+    suggestion = paste_and_compare(FORM_HEAD + FORMS[form], load)
+    assert suggestion.replaces.startswith("auto(")
+    assert suggestion.replaces.endswith(")")
+    assert suggestion.code.endswith(('.select_related("author")', '.select_related("author", "publisher")'))
+
+
+@pytest.mark.django_db
+def test_a_form_that_is_unlike_black_keeps_its_layout(load: Any) -> None:
+    """What is pasted is the source as written, comments and line breaks included."""
+    suggestion = paste_and_compare(FORM_HEAD + FORMS["chained over lines, with comments"], load)
+    assert "# but the thin ones" in suggestion.code
+
+
+@pytest.mark.django_db
+def test_the_text_names_the_line_quotes_it_and_gives_the_replacement(load: Any) -> None:
+    """Fact, place, remedy: the line where the queryset is built, as it is written, and what to write instead."""
+    source = FORM_HEAD + FORMS["one line"]
+    module = load(source)
+    learned(module)
+    suggestion = only_suggestion()
+    line = next(number for number, text in enumerate(source.splitlines(), start=1) if "auto(Book" in text)
+    text = suggestion.as_text()
+    assert f"{module.__name__}.py:{line}" in text
+    assert "view" in text
+    assert "auto(Book.objects.all())" in text
+    assert 'Book.objects.all().select_related("author")' in text
+    assert "17 queries, now 1" in text
+    assert suggestion.model == "library.Book"
+    assert list(suggestion.accessed_at) == ["author"]
+    assert f"{module.__name__}.py:{line}" in suggestion.accessed_at["author"]
+
+
+@pytest.mark.django_db
+def test_the_text_of_an_expression_over_lines_quotes_all_of_it(load: Any) -> None:
+    """Every line of the call and every line of the code is in the text, as it can be copied."""
+    learned(load(FORM_HEAD + FORMS["chained over lines"]))
+    suggestion = only_suggestion()
+    for line in [*suggestion.replaces.splitlines(), *suggestion.code.splitlines()]:
+        assert line in suggestion.as_text()
+
+
+@pytest.mark.django_db
+def test_each_of_two_calls_on_one_line_gets_its_own(load: Any) -> None:
+    """The columns tell them apart."""
+    source = f"""{FORM_HEAD}
+def view():
+    return [str(b.author) for b in auto(Book.objects.all())], [str(a.mentor) for a in auto(Author.objects.all())]
+"""
+    plain, warm = learned(load(source))
+    first, second = sorted(autoprefetch.suggestions(), key=lambda suggestion: suggestion.replaces)
+    edited = pasted(pasted(source, first), second)
+    by_hand, *_ = runs(load(edited).view, 0)
+    assert by_hand.outcome == plain.outcome
+    assert by_hand.queries == warm.queries == 2
+
+
+@pytest.mark.django_db
+def test_each_of_two_lambdas_gets_its_own(load: Any) -> None:
+    """Two functions without a name, in one module."""
+    source = f"""{FORM_HEAD}
+by_author = lambda: [str(book.author) for book in auto(Book.objects.all())]
+by_publisher = lambda: [str(book.publisher) for book in auto(Book.objects.order_by("-pk"))]
+
+
+def view():
+    return by_author(), by_publisher()
+"""
+    learned(load(source))
+    codes = {suggestion.replaces: suggestion.code for suggestion in autoprefetch.suggestions()}
+    assert codes == {
+        "auto(Book.objects.all())": 'Book.objects.all().select_related("author")',
+        'auto(Book.objects.order_by("-pk"))': 'Book.objects.order_by("-pk").select_related("publisher")',
+    }
+
+
+@pytest.mark.django_db
+def test_without_source_it_gives_the_methods_to_append() -> None:
+    """In a shell, or where code is generated, there is no line to quote."""
+    names: dict[str, Any] = {"__name__": "nowhere"}
+    exec(compile(FORM_HEAD + FORMS["one line"], "<console>", "exec"), names)
+    runs(names["view"], 3)
+    suggestion = only_suggestion()
+    assert suggestion.replaces == ""
+    assert suggestion.code == '.select_related("author")'
+    assert "Add to your query:" in suggestion.as_text()
+    assert '.select_related("author")' in suggestion.as_text()
+
+
+@pytest.mark.django_db
+def test_where_the_source_is_gone_it_gives_the_methods_to_append(load: Any) -> None:
+    """A file that was removed after the import."""
+    module = load(FORM_HEAD + FORMS["one line"])
+    Path(module.__file__ or "").unlink()
+    learned(module)
+    assert (only_suggestion().replaces, only_suggestion().code) == ("", '.select_related("author")')
+
+
+@pytest.mark.django_db
+def test_where_the_source_has_changed_it_quotes_nothing_that_is_no_call_of_auto(load: Any) -> None:
+    """A file that was edited after the import: another call stands at the place now, or none."""
+    source = FORM_HEAD + FORMS["one line"]
+    module = load(source)
+    file = Path(module.__file__ or "")
+    file.write_text(source.replace("auto(Book.objects.all())", "list(Book.objects.all())"), encoding="utf-8")
+    learned(module)
+    assert (only_suggestion().replaces, only_suggestion().code) == ("", '.select_related("author")')
+
+
+@pytest.mark.django_db
+def test_where_auto_has_another_name_it_is_found_all_the_same(load: Any) -> None:
+    """`from autoprefetch import auto as automatic`, and `autoprefetch.auto`."""
+    for head, call in [
+        ("from autoprefetch import auto as automatic", "automatic"),
+        ("import autoprefetch", "autoprefetch.auto"),
+    ]:
+        autoprefetch.reset()
+        source = f"{head}\n{FORM_HEAD}{FORMS['one line'].replace('auto(', f'{call}(')}"
+        learned(load(source))
+        suggestion = only_suggestion()
+        assert suggestion.replaces == f"{call}(Book.objects.all())"
+        assert suggestion.code == 'Book.objects.all().select_related("author")'
+
+
+@pytest.mark.django_db
+def test_nothing_is_suggested_where_nothing_would_be_saved(load: Any) -> None:
+    """A view that loads all it needs already."""
+    module = load(FORM_HEAD + FORMS["one line"].replace("Book.objects.all()", 'Book.objects.select_related("author")'))
+    runs(module.view, 3)
+    assert autoprefetch.suggestions() == []
