@@ -8,9 +8,9 @@ from contextlib import ContextDecorator
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, field, fields
 from functools import wraps
-from inspect import iscoroutinefunction
-from typing import Any, Self
+from typing import Any, Self, TypeVar, cast
 
+from asgiref.sync import iscoroutinefunction
 from django.conf import settings
 from django.core.signals import setting_changed
 
@@ -143,36 +143,43 @@ class _Cached:
         return _config_from(given)
 
 
+@dataclass(slots=True)
+class _Override:
+    """What `override()` changes, and the config that follows from it and the settings around."""
+
+    changes: Mapping[str, object]
+    base: Config | None = None
+    config: Config = field(default_factory=Config)
+
+    def on(self, base: Config) -> Config:
+        """Return the config that the changes make of another; the same one is made once."""
+        if self.base is not base:
+            given = {f.name.upper(): getattr(base, f.name) for f in fields(Config)}
+            self.config, self.base = _config_from({**given, **self.changes}), base
+        return self.config
+
+
 _cached = _Cached()
-_overrides: ContextVar[tuple[Mapping[str, object], Config] | None] = ContextVar("autoprefetch_overrides", default=None)
+_override: ContextVar[_Override | None] = ContextVar("autoprefetch_override", default=None)
 
 
 def current() -> Config:
     """Return the config in force here: `override()` of this task or thread, else the project's settings."""
-    overridden = _overrides.get()
-    if overridden is not None:
-        return overridden[1]
     config = _cached.config
     if config is None:
         config = _cached.config = _cached.read()
-    return config
+    overridden = _override.get()
+    return config if overridden is None else overridden.on(config)
 
 
 def _forget(*, setting: str, **kwargs: object) -> None:
     if setting == "AUTOPREFETCH":
         _cached.config = None
-        # `override_settings` inside `override` wins for the keys that `override` does not name.
-        if (overridden := _overrides.get()) is not None:
-            _overrides.set((overridden[0], _merged(overridden[0])))
 
 
 setting_changed.connect(_forget, dispatch_uid="autoprefetch.conf")
 
-
-def _merged(changes: Mapping[str, object]) -> Config:
-    base = _cached.config = _cached.config or _cached.read()
-    given = {f.name.upper(): getattr(base, f.name) for f in fields(Config)}
-    return _config_from({**given, **changes})
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class override(ContextDecorator):  # noqa: N801  (a context manager, named as Django names its own)
@@ -184,26 +191,27 @@ class override(ContextDecorator):  # noqa: N801  (a context manager, named as Dj
     Raises:
         InvalidSettingsError: a key is unknown or a value is not allowed.
 
-    The change is seen by this thread or task and by what it starts; blocks nest.
+    The change is seen by this thread or task, by the tasks that it starts and by `sync_to_async`; a plain thread keeps
+    the settings. Blocks nest.
     """
 
     def __init__(self, **changes: object) -> None:
         if problems := problems_of(changes, source="override()"):
             raise InvalidSettingsError(problems)
         self._changes = changes
-        self._tokens: list[Token[tuple[Mapping[str, object], Config] | None]] = []
+        self._tokens: list[Token[_Override | None]] = []
 
     def _recreate_cm(self) -> Self:
         return type(self)(**self._changes)
 
     def __enter__(self) -> Self:
-        around = _overrides.get()
-        changes = {**(around[0] if around else {}), **self._changes}
-        self._tokens.append(_overrides.set((changes, _merged(changes))))
+        around = _override.get()
+        changes = {**(around.changes if around else {}), **self._changes}
+        self._tokens.append(_override.set(_Override(changes)))
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        _overrides.reset(self._tokens.pop())
+        _override.reset(self._tokens.pop())
 
     async def __aenter__(self) -> Self:
         return self.__enter__()
@@ -211,7 +219,7 @@ class override(ContextDecorator):  # noqa: N801  (a context manager, named as Dj
     async def __aexit__(self, *exc_info: object) -> None:
         self.__exit__(*exc_info)
 
-    def __call__(self, func: Any) -> Any:
+    def __call__(self, func: F) -> F:
         """Decorate a function or a coroutine function."""
         if not iscoroutinefunction(func):
             return super().__call__(func)
@@ -221,7 +229,7 @@ class override(ContextDecorator):  # noqa: N801  (a context manager, named as Dj
             with self._recreate_cm():
                 return await func(*args, **kwargs)
 
-        return overridden
+        return cast("F", overridden)
 
 
 def project_packages() -> frozenset[str]:

@@ -3,9 +3,9 @@
 ::
 
     Exception
-    ├── LazyLoadError          a lazy load was left in MODE "strict"
-    └── InvalidSettingsError        AUTOPREFETCH, or override(), holds something that is not accepted
-        (a ValueError)
+    ├── LazyLoadError             a lazy load was left in MODE "strict"
+    └── ValueError
+        └── InvalidSettingsError  AUTOPREFETCH, or override(), holds something that is not accepted
 
 Neither is an `AttributeError` or carries `silent_variable_failure`, so templates and `hasattr` cannot hide them.
 Everything else that goes wrong inside autoprefetch is logged, and the plain queryset runs.

@@ -30,7 +30,7 @@ from autoprefetch.loading import Loading
 from autoprefetch.observe import callsites, tracking, writes
 from autoprefetch.observe.marks import mark_of
 from autoprefetch.observe.recordings import Recording
-from autoprefetch.orm import forms, marks, states
+from autoprefetch.orm import forms, marks, routes, states
 from autoprefetch.orm.marks import AnyQuerySet
 from autoprefetch.plan.plans import Plan
 
@@ -52,7 +52,7 @@ class Evaluations(Loading):
     def __init__(self) -> None:
         super().__init__()
         self.store = MemoryStore(Config().max_call_sites)
-        self.collector = Collector(self.store)
+        self.collector = Collector(self.store, self.news_failed)
 
     # Root queries
 
@@ -68,18 +68,26 @@ class Evaluations(Loading):
 
     def begin(self, queryset: AnyQuerySet, no_prefetches: str = "") -> Run | None:
         """Find the call site of an evaluation and its plan; None when the queryset is to run as plain Django."""
+        with shielded(None, None):
+            standing = self.standing_for(queryset)
+            if standing is None:
+                return None
+            with shielded(standing, queryset.db):
+                return self.planned(queryset, standing, conf.current(), no_prefetches)
+        return None  # a fault, see `shielded`
+
+    def standing_for(self, queryset: AnyQuerySet) -> Standing | None:
+        """Find the call site that evaluates; None when the queryset is to run as plain Django."""
         config = conf.current()
         mark = mark_of(queryset)
         if config.mode == "off" or mark is None or not forms.loads_instances(queryset):
             return None
         frames = callsites.evaluating_frames(config.call_site_depth)
         site = callsites.call_site(mark.origin, mark.name, queryset.model._meta.label, frames)
-        standing = self.standings.of(site, mark, config.max_call_sites)
-        if standing.quarantined or any(fnmatchcase(site.origin.key, pattern) for pattern in config.ignore):
+        if any(fnmatchcase(site.origin.key, pattern) for pattern in config.ignore):
             return None
-        with shielded(standing, queryset.db):
-            return self.planned(queryset, standing, config, no_prefetches)
-        return None  # a fault, see `shield`
+        standing = self.standings.of(site, mark, config.max_call_sites)
+        return None if standing.quarantined else standing
 
     def planned(self, queryset: AnyQuerySet, standing: Standing, config: Config, no_prefetches: str) -> Run:
         """Make the plan for an evaluation, and start its recording."""
@@ -145,7 +153,7 @@ class Evaluations(Loading):
         if run is None:
             yield from plain(marks.unmarked(queryset))
             return
-        with states.tracked_rows(rewritten := marks.unmarked(self.rewritten(queryset, run))):
+        with states.tracked_rows(rewritten := self.streamed(queryset, run)):
             rows = plain(rewritten)
             queries = 1
             while chunk := list(islice(rows, chunk_size or 1)):
@@ -163,7 +171,7 @@ class Evaluations(Loading):
             async for row in plain(marks.unmarked(queryset)):
                 yield row
             return
-        with states.tracked_rows(rewritten := marks.unmarked(self.rewritten(queryset, run))):
+        with states.tracked_rows(rewritten := self.streamed(queryset, run)):
             chunk: list[Any] = []
             queries = 1
             async for row in plain(rewritten):
@@ -177,6 +185,13 @@ class Evaluations(Loading):
             for ready in chunk:
                 yield ready
 
+    def streamed(self, queryset: AnyQuerySet, run: Run) -> AnyQuerySet:
+        """Return what is to be streamed in place of a marked queryset."""
+        with shielded(run.standing, queryset.db):
+            return marks.unmarked(self.rewritten(queryset, run))
+        run.plan = planning.observing(run.plan)
+        return marks.unmarked(queryset)
+
     def finish(self, run: Run, chunk: list[Any], queries: int, using: str) -> None:
         """Load ahead and track one chunk of a stream."""
         queries += self.load_ahead(chunk, run, using)
@@ -186,9 +201,10 @@ class Evaluations(Loading):
     def taking_frames(self, queryset: AnyQuerySet) -> AbstractContextManager[None]:
         """Take the frames that evaluate now, before the work moves to another thread."""
         config = conf.current()
-        if config.mode == "off":
-            return nullcontext()
-        return callsites.taken(callsites.evaluating_frames(config.call_site_depth))
+        if config.mode != "off":
+            with shielded(None, None):
+                return callsites.taken(callsites.evaluating_frames(config.call_site_depth))
+        return nullcontext()
 
     # What was learned
 
@@ -206,6 +222,8 @@ class Evaluations(Loading):
 
     def settle(self, **kwargs: object) -> None:
         """Merge what a request showed, and log the suggestions that follow from it."""
+        routes.left()
+        writes.forget()
         config = conf.current()
         for key in self.collector.merge():
             standing, profile = self.standings.get(key), self.store.load(key)
@@ -213,9 +231,14 @@ class Evaluations(Loading):
                 with shielded(standing, None):
                     advising.log_once(standing, self.planned_for(standing, profile), profile)
 
+    def news_failed(self, key: str, fault: Exception) -> None:
+        """Quarantine the call site whose counts could not be merged."""
+        quarantine(self.standings.get(key), fault)
+
     def reset(self) -> None:
         """Forget everything."""
-        self.collector.merge()
+        writes.forget()
+        self.collector.forget()
         self.store.clear()
         self.standings.clear()
 

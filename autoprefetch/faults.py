@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from django.core.exceptions import SynchronousOnlyOperation
 from django.db import DatabaseError, connections
 
@@ -46,7 +48,9 @@ def is_callers(error: Exception, using: str) -> bool:
 
 def quarantine(standing: Standing | None, fault: Exception) -> None:
     """Take the plan of a call site away for good, and say so once."""
-    if standing is None or not standing.quarantined:
-        logs.faulted(standing.site.name if standing else "autoprefetch", fault)
+    is_known = standing is not None and bool(standing.quarantined)
     if standing is not None:
         standing.quarantined = repr(fault)
+    if not is_known:
+        with suppress(Exception):  # a log handler that fails must not fail the caller
+            logs.faulted(standing.site.name if standing else "autoprefetch", fault)

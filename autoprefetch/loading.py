@@ -51,7 +51,8 @@ class Loading:
         try:
             return load()
         except SynchronousOnlyOperation:
-            touch.refused()
+            with shielded(self.standings.get(touch.recording.key), None):
+                touch.refused()
             raise
 
     def load_set(self, derivation: Any, queryset: AnyQuerySet, fetch_all: Fetch) -> None:
@@ -153,7 +154,7 @@ class Loading:
         """Begin to count a load that plain Django would make; None when it is not followed."""
         mode = conf.current().mode
         if mode == "strict":
-            raise _lazy_load(instance, name, tracking.remedy(instance, name))
+            raise _lazy_load(instance, name, tracking.remedy(instance, step()))
         if mode == "off":
             return None
         with shielded(self.standing_of(instance), instance._state.db):
@@ -173,7 +174,8 @@ class Loading:
     def wrote(self, tables: frozenset[str], everything: bool) -> None:
         """Take note of a statement that writes to tables, and of whether others may have changed as well."""
         if conf.current().mode != "off":
-            writes.wrote(tables, everything)
+            with shielded(None, None):
+                writes.wrote(tables, everything)
 
     def standing_of(self, instance: Model) -> Standing | None:
         """Return the standing of the call site that loaded a tracked instance."""

@@ -17,6 +17,7 @@ from django.db.models.query import RawQuerySet
 
 from autoprefetch import conf
 from autoprefetch.evaluation import engine
+from autoprefetch.faults import shielded
 from autoprefetch.observe.callsites import location_of
 from autoprefetch.observe.marks import Mark, mark_of
 from autoprefetch.orm import hooks, marks
@@ -93,10 +94,13 @@ def auto(
     known = mark_of(queryset)
     if known is not None and name is None and not ignore:
         return AutoQuerySet(queryset)
-    mark = Mark(location_of(_getframe(1)), name, _checked_ignore(ignore, queryset.model), manager)
-    if hooks.install(engine):
-        request_finished.connect(engine.settle, dispatch_uid="autoprefetch.settle")
-    return AutoQuerySet(marks.marked(queryset, mark))
+    ignored = _checked_ignore(ignore, queryset.model)
+    with shielded(None, None):
+        mark = Mark(location_of(_getframe(1)), name, ignored, manager)
+        if hooks.install(engine):
+            request_finished.connect(engine.settle, dispatch_uid="autoprefetch.settle")
+        return AutoQuerySet(marks.marked(queryset, mark))
+    return queryset  # a fault, see `shielded`
 
 
 def _queryset(source: Any) -> tuple[Any, str]:

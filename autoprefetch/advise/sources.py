@@ -37,8 +37,14 @@ def source_of(origin: Location) -> Source | None:
         return None
     if not isinstance(node, ast.Call) or not node.args or isinstance(node.args[0], ast.Starred):
         return None
+    if _name(node.func) != origin.step.partition("#")[0]:
+        return None  # another call stands there now
     argument = ast.get_source_segment(text, node.args[0])
     return None if argument is None else Source(call, _extensible(argument, node.args[0]))
+
+
+def _name(callee: ast.expr) -> str:
+    return callee.attr if isinstance(callee, ast.Attribute) else callee.id if isinstance(callee, ast.Name) else ""
 
 
 def _segment(origin: Location) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Protocol
 
 from autoprefetch.learn.profiles import Profile
@@ -21,10 +22,16 @@ class HasNews(Protocol):
 
 
 class Collector:
-    """Holds recordings with news until they are merged; adding one is a single atomic append, without a lock."""
+    """Holds recordings with news until they are merged; adding one is a single atomic append, without a lock.
 
-    def __init__(self, store: Store) -> None:
+    Args:
+        store: where the counts go.
+        failed: called with the key of a call site and the error when its counts cannot be merged.
+    """
+
+    def __init__(self, store: Store, failed: Callable[[str, Exception], None]) -> None:
         self.store = store
+        self._failed = failed
         self._news: deque[HasNews] = deque()
 
     def add(self, recording: HasNews) -> None:
@@ -39,5 +46,12 @@ class Collector:
                 recording = self._news.popleft()
             except IndexError:
                 return frozenset(keys)
-            self.store.merge(recording.key, recording.take())
-            keys.add(recording.key)
+            try:
+                self.store.merge(recording.key, recording.take())
+                keys.add(recording.key)
+            except Exception as error:
+                self._failed(recording.key, error)
+
+    def forget(self) -> None:
+        """Drop all news."""
+        self._news.clear()

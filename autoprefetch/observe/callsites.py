@@ -6,25 +6,23 @@ times more. What is known of a code object is kept by its identity, because hash
 
 from __future__ import annotations
 
-import dis
 import re
 import site
 import sys
 import sysconfig
-from bisect import bisect_right
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from types import CodeType, FrameType
+from types import FrameType
 
 import django
 
 from autoprefetch import conf
-from autoprefetch.orm import frames
+from autoprefetch.observe.steps import Steps, steps_of
+from autoprefetch.orm import routes
 
 _COMPREHENSIONS = ("<listcomp>", "<setcomp>", "<dictcomp>")  # frames of their own before Python 3.12
 _COMPREHENSION = re.compile(r"(\.<locals>)?\.<(listcomp|setcomp|dictcomp|genexpr)>")
@@ -96,19 +94,10 @@ class Frames:
     route: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Code:
-    """What is known of one code object; holding it keeps its identity from being reused."""
-
-    code: CodeType
-    is_application: bool
-    route: Callable[[FrameType], str] | None
-    offsets: tuple[int, ...]
-    steps: tuple[str, ...]
-
-
-_codes: dict[int, _Code] = {}
+_steps: dict[int, Steps] = {}
 _locations: dict[tuple[int, int], Location] = {}
+_library_files: set[str] = set()
+_application_files: set[str] = set()
 _taken: ContextVar[Frames | None] = ContextVar("autoprefetch_frames", default=None)
 
 
@@ -130,60 +119,16 @@ def _is_application(file: str, module: str) -> bool:
     return True
 
 
-def _callee(instructions: list[dis.Instruction], at: int) -> str | None:
-    """Find the name that a call instruction calls: what was loaded last from where the call expression starts."""
-    start = instructions[at].positions
-    if start is None or start.col_offset is None:
-        return None
-    for instruction in reversed(instructions[:at]):
-        position = instruction.positions
-        if (
-            position is not None
-            and (position.lineno, position.col_offset) == (start.lineno, start.col_offset)
-            and (position.end_lineno, position.end_col_offset) != (start.end_lineno, start.end_col_offset)
-            and instruction.opname.startswith("LOAD_")
-            and isinstance(instruction.argval, str)
-        ):
-            return instruction.argval
-    return None
-
-
-def _steps(code: CodeType) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    instructions = list(dis.get_instructions(code))
-    seen: Counter[str] = Counter()
-    steps: list[str] = []
-    for at, instruction in enumerate(instructions):
-        name = instruction.opname.lower()
-        if name.startswith("call") and at and instructions[at - 1].opname == "PRECALL":
-            # Python 3.11 runs a call at either instruction, depending on how often it ran before.
-            steps.append(steps[-1])
-            continue
-        if name.startswith(("call", "precall")):
-            name = _callee(instructions, at) or "call"
-        steps.append(f"{name}#{seen[name]}")
-        seen[name] += 1
-    return tuple(instruction.offset for instruction in instructions), tuple(steps)
-
-
-def _known(frame: FrameType) -> _Code:
-    code, module = frame.f_code, frame.f_globals.get("__name__", "")
-    route = frames.route_reader(code, module)
-    is_application = route is None and _is_application(code.co_filename, module)
-    offsets, steps = _steps(code) if is_application else ((), ())
-    if len(_codes) >= _REMEMBERED or len(_locations) >= _REMEMBERED:
-        _locations.clear()
-        _codes.clear()
-    known = _codes[id(code)] = _Code(code, is_application, route, offsets, steps)
-    return known
-
-
-def _function(code: CodeType) -> str:
-    return _COMPREHENSION.sub("", code.co_qualname).replace(".<locals>", "")
-
-
 def is_application_frame(frame: FrameType) -> bool:
     """Tell whether a frame runs the project's own code."""
-    return (_codes.get(id(frame.f_code)) or _known(frame)).is_application
+    file = frame.f_code.co_filename
+    if file in _library_files:
+        return False
+    if file in _application_files:
+        return True
+    found = _is_application(file, frame.f_globals.get("__name__", ""))
+    (_application_files if found else _library_files).add(file)
+    return found
 
 
 def location_of(frame: FrameType) -> Location:
@@ -191,13 +136,17 @@ def location_of(frame: FrameType) -> Location:
     code, at = frame.f_code, frame.f_lasti
     location = _locations.get((id(code), at))
     if location is None:
-        known = _codes.get(id(code)) or _known(frame)
-        offsets, steps = (known.offsets, known.steps) if known.steps else _steps(code)
+        if len(_locations) >= _REMEMBERED:
+            _locations.clear()
+            _steps.clear()
+        steps = _steps.get(id(code))
+        if steps is None:
+            steps = _steps[id(code)] = steps_of(code)
         line, end_line, column, end_column = list(code.co_positions())[at // 2]
         location = _locations[id(code), at] = Location(
             module=frame.f_globals.get("__name__", ""),
-            function=_function(code),
-            step=steps[max(bisect_right(offsets, at) - 1, 0)],
+            function=_COMPREHENSION.sub("", code.co_qualname).replace(".<locals>", ""),
+            step=steps.at(at),
             file=code.co_filename,
             line=line or frame.f_lineno,
             end_line=end_line or line or frame.f_lineno,
@@ -230,15 +179,18 @@ def evaluating_frames(depth: int, _getframe: Callable[[int], FrameType] = sys._g
         return taken
     frame: FrameType | None = _getframe(1)
     found: list[Location] = []
+    library, end = _library_files, routes.END_OF_VIEW
     while frame is not None:
-        known = _codes.get(id(frame.f_code)) or _known(frame)
-        if known.is_application:
-            if len(found) < depth and known.code.co_name not in _COMPREHENSIONS:
-                found.append(location_of(frame))
-        elif known.route is not None:
-            return Frames(tuple(found), known.route(frame))
+        code = frame.f_code
+        if code.co_filename in library:
+            if code is end:
+                break
+        elif is_application_frame(frame) and code.co_name not in _COMPREHENSIONS:
+            found.append(location_of(frame))
+            if len(found) == depth:
+                break
         frame = frame.f_back
-    return Frames(tuple(found), "")
+    return Frames(tuple(found), routes.current())
 
 
 @contextmanager

@@ -140,8 +140,8 @@ class PeerGroup:
             if instance is not None and attname in instance.__dict__:
                 index.setdefault(instance.__dict__[attname], reference)
         self._indexed[attname] = len(self._members)
-        reference = index.get(value)
-        return None if reference is None else reference()
+        found = index.get(value)
+        return None if found is None else found()
 
     def answers_for(self, key: Hashable, tables: frozenset[str] | None) -> Answers:
         """Return the answers for a relation or shape; empty ones when there are none, or a write made them stale."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import FrameType
 
 from autoprefetch.observe import callsites
-from autoprefetch.orm import frames
+from autoprefetch.orm import templates
 
 
 def accessed_at(_getframe: Callable[[int], FrameType] = sys._getframe) -> str:
@@ -19,7 +19,7 @@ def accessed_at(_getframe: Callable[[int], FrameType] = sys._getframe) -> str:
     """
     frame: FrameType | None = _getframe(1)
     while frame is not None:
-        position = frames.template_position(frame)
+        position = templates.position_of(frame)
         if position is not None:
             return f"{position[0]}:{position[1]}"
         if callsites.is_application_frame(frame):

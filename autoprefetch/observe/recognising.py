@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from django.db.models import Model
+from django.db.models import ForeignKey, Model
 
 from autoprefetch.observe import writes
 from autoprefetch.observe.peers import PeerGroup
@@ -60,8 +60,5 @@ def _meant(peers: type[Model], model: type[Model], field: Any) -> tuple[str, ...
             field.related_model is not None and field.related_model._meta.concrete_model is peers._meta.concrete_model
         )
         return (field.target_field.attname,) if is_key and len(field.foreign_related_fields) == 1 else ()
-    return tuple(
-        other.attname
-        for other in peers._meta.concrete_fields
-        if other.is_relation and len(other.foreign_related_fields) == 1 and other.target_field == field
-    )
+    columns: list[Any] = [column for column in peers._meta.concrete_fields if isinstance(column, ForeignKey)]
+    return tuple(column.attname for column in columns if column.target_field == field)

@@ -122,10 +122,19 @@ def touch(instance: Model, name: str, step: str, built: Location | None = None) 
     return None if known is None else Touch(group, known, step, built)
 
 
-def remedy(instance: Model, name: str) -> str:
-    """Return the method that would load a relation of a tracked instance ahead."""
+def remedy(instance: Model, step: str) -> str:
+    """Return the method that would load a step of a tracked instance ahead."""
     group: PeerGroup = states.group_of(instance)
-    known = relation(group.model, name)
-    lookup = LOOKUP_SEP.join(step.partition("[")[0] for step in (*group.path, name))
-    is_joinable = known is not None and not known.no_join
-    return f'.{"select_related" if is_joinable else "prefetch_related"}("{lookup}")'
+    if step.endswith(")"):
+        name = step.partition("(")[0]
+        return f'.prefetch_related(Prefetch("{name}", queryset=..., to_attr="...")), and read that attribute'
+    names = [name.partition("[")[0].partition("(")[0] for name in (*group.path, step)]
+    model: type[Model] | None = group.recording.model
+    joins: list[str] = []
+    for name in names:
+        known = relation(model, name) if model is not None else None
+        if known is None or known.no_join:
+            return f'.prefetch_related("{LOOKUP_SEP.join(names)}")'
+        joins.append(known.query_name)
+        model = known.target
+    return f'.select_related("{LOOKUP_SEP.join(joins)}")'

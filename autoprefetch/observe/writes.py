@@ -18,6 +18,11 @@ def came_into_use(group: PeerGroup) -> None:
     _in_use.set((*live[-_MOST + 1 :], ref(group)))
 
 
+def forget() -> None:
+    """Forget what is in use here: a request has ended."""
+    _in_use.set(())
+
+
 def in_use() -> list[PeerGroup]:
     """Return the peers of root queries that live in this thread or task."""
     return [group for reference in _in_use.get() if (group := reference()) is not None]

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from hashlib import blake2b
-from typing import Any
+from typing import Any, cast
 from weakref import ref
 
 from django.db.models import Count, Model
@@ -122,17 +122,17 @@ def recognised(query: Any, holder: Callable[[type[Model], Any, Any], tuple[Any, 
     """
     if type(query) is not Query or query.where.connector != AND or query.where.negated or not query.alias_map:
         return None
-    table = query.get_initial_alias()
+    table, model = query.get_initial_alias(), cast("type[Model]", query.model)
     found = []
     for child in query.where.children:
         if isinstance(child, Exact) and isinstance(child.lhs, Col) and child.lhs.alias == table:
-            held = holder(query.model, child.lhs.target, child.rhs)
+            held = holder(model, child.lhs.target, child.rhs)
             if held is not None:
                 found.append((child, *held))
     if len(found) != 1:
         return None
     node, instance, key_name = found[0]
-    return Derivation(instance, f"{query.model._meta.label}.{node.lhs.target.name}", key_name, node, query)
+    return Derivation(instance, f"{model._meta.label}.{node.lhs.target.name}", key_name, node, query)
 
 
 def shape_of_chain(queryset: Any, ending: str) -> str:

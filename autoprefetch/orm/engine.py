@@ -44,7 +44,7 @@ class Engine(Protocol):
         """Fill the result cache of a queryset of instances built from a related manager of a tracked instance."""
 
     def recognise(self, source: Any) -> Any:
-        """Return the derivation of a queryset, or of a compiler's query, that filters by the key of a tracked instance."""
+        """Return the derivation of a queryset or compiler that filters by the key of a tracked instance, or None."""
 
     def replay(self, compiler: Any, derivation: Any, result_type: str) -> Any:
         """Return the raw rows of a statement of such a queryset, or None when it has to run."""

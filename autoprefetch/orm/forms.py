@@ -53,8 +53,9 @@ def form_of(queryset: Any, targets: frozenset[type[Model]] = frozenset()) -> For
         ordering=tuple(_ordering(query)),
         fixed=frozenset(_fixed(query)),
         is_single=_is_single(queryset),
-        joined=frozenset() if nested else frozenset(_joined(queryset.model, query.select_related)),
-        prefetched=frozenset() if nested else prefetched,
+        joined=frozenset(_joined(queryset.model, query.select_related)),
+        prefetched=prefetched,
+        is_partial=nested,
         deferred=_deferred(queryset.model, frozenset(names), is_defer),
         elsewhere=frozenset(t._meta.label for t in targets if router.db_for_read(t) != queryset.db),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from threading import Lock
 
-from autoprefetch.orm import derivations, descriptors, querysets, replay, statements, states
+from autoprefetch.orm import derivations, descriptors, querysets, replay, routes, statements, states
 from autoprefetch.orm.engine import Engine
 
 _installing = Lock()
@@ -22,6 +22,7 @@ def install(engine: Engine) -> bool:
         if _installed:
             return False
         states.install()
+        routes.install()
         descriptors.install(engine)
         derivations.install()
         replay.install(engine)

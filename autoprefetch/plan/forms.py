@@ -24,6 +24,7 @@ class Form:
         is_single: whether the filters or `get()` allow one row only.
         joined: paths that the caller joins.
         prefetched: paths that the caller prefetches.
+        is_partial: whether `only()` or `defer()` reaches into a relation, whose columns may then be missing.
         deferred: columns that are not loaded (attnames).
         elsewhere: labels of models that the routers read from another database.
     """
@@ -36,6 +37,7 @@ class Form:
     is_single: bool = False
     joined: frozenset[Path] = frozenset()
     prefetched: frozenset[Path] = frozenset()
+    is_partial: bool = False
     deferred: frozenset[str] = frozenset()
     elsewhere: frozenset[str] = frozenset()
 
@@ -50,19 +52,23 @@ class Form:
         if self.is_single:
             return True
         options: Any = self.model._meta
-        covered = {_attname(options, name) for name in self.ordering} | self.fixed | known
+        covered = {options.get_field(name).attname for name in self.ordering if name != "pk"} | self.fixed | known
+        if "pk" in self.ordering:
+            covered |= _primary(options)
         return any(key <= covered for key in unique_keys(self.model))
 
 
-def _attname(options: Any, name: str) -> str:
-    return str(options.pk.attname if name == "pk" else options.get_field(name).attname)
+def _primary(options: Any) -> frozenset[str]:
+    """Return the columns of the primary key, which may be composite (attnames)."""
+    return frozenset(field.attname for field in getattr(options, "pk_fields", [options.pk]))
 
 
 def unique_keys(model: type[Model]) -> list[frozenset[str]]:
     """Return the sets of columns that identify a row of a model and are never null (attnames)."""
     options: Any = model._meta
-    primary = [getattr(field, "attname", "") for field in getattr(options, "pk_fields", [options.pk])]
-    keys = [primary] + [[field.attname] for field in options.concrete_fields if field.unique and not field.null]
+    keys = [list(_primary(options))] + [
+        [field.attname] for field in options.concrete_fields if field.unique and not field.null
+    ]
     together = [*options.unique_together, *(constraint.fields for constraint in options.total_unique_constraints)]
     for names in together:
         columns = [options.get_field(name) for name in names]

@@ -190,6 +190,8 @@ class _Planner:
             return "it was not loaded lazily"
         if written := known.tables & self.profile.written.keys():
             return f"{', '.join(sorted(written))} is written to at this call site"
+        if self.form.is_partial and len(path) > 1:
+            return "only() or defer() reaches into a relation, and its key may be missing"
         if len(path) == 1 and known.columns & self.form.deferred:
             return f"{', '.join(sorted(known.columns & self.form.deferred))} is deferred"
         return ""

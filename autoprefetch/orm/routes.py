@@ -1,0 +1,65 @@
+"""The route that is running: the URL pattern of a request, a management command, or a background task.
+
+Kept in a context variable from the moment when Django knows it, so that no stack has to be walked for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from functools import wraps
+from typing import Any
+
+from django.core.handlers.base import BaseHandler
+from django.core.management.base import BaseCommand
+
+_route: ContextVar[str] = ContextVar("autoprefetch_route", default="")
+
+#: The frame below every middleware (core/handlers/base.py, Django 5.2 to 6.1): nothing above it evaluates for a view.
+_handler: Any = BaseHandler
+END_OF_VIEW = _handler._get_response.__code__
+
+
+def current() -> str:
+    """Return the route that is running here, such as `GET books/<int:pk>/`; "" outside of any."""
+    return _route.get()
+
+
+def left() -> None:
+    """Take note that a request has ended."""
+    _route.set("")
+
+
+def install() -> None:
+    """Follow what Django runs."""
+    _handler.resolve_request = _resolving(_handler.resolve_request)
+    command: Any = BaseCommand
+    command.execute = _running(command.execute, lambda self: f"command {type(self).__module__.rpartition('.')[2]}")
+    try:
+        from django.tasks.base import Task  # noqa: PLC0415  (Django 6.0)
+    except ImportError:
+        return
+    task: Any = Task
+    task.call = _running(task.call, lambda self: f"task {self.module_path}")
+
+
+def _resolving(plain: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(plain)
+    def resolve_request(self: Any, request: Any) -> Any:
+        match = plain(self, request)
+        _route.set(f"{'GET' if request.method == 'HEAD' else request.method} {match.route}")
+        return match
+
+    return resolve_request
+
+
+def _running(plain: Callable[..., Any], name: Callable[[Any], str]) -> Callable[..., Any]:
+    @wraps(plain)
+    def run(self: Any, *args: Any, **kwargs: Any) -> Any:
+        token = _route.set(name(self))
+        try:
+            return plain(self, *args, **kwargs)
+        finally:
+            _route.reset(token)
+
+    return run
