@@ -22,7 +22,7 @@ from autoprefetch.advise import advising
 from autoprefetch.apply import planning, rewriting
 from autoprefetch.apply.standing import Standing
 from autoprefetch.conf import Config
-from autoprefetch.faults import is_callers, quarantine, shielded
+from autoprefetch.faults import forget, is_callers, quarantine, shielded
 from autoprefetch.learn.collecting import Collector
 from autoprefetch.learn.profiles import Profile
 from autoprefetch.learn.stores.memory import MemoryStore
@@ -238,6 +238,7 @@ class Evaluations(Loading):
     def reset(self) -> None:
         """Forget everything."""
         writes.forget()
+        forget()
         self.collector.forget()
         self.store.clear()
         self.standings.clear()

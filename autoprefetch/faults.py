@@ -48,9 +48,29 @@ def is_callers(error: Exception, using: str) -> bool:
 
 def quarantine(standing: Standing | None, fault: Exception) -> None:
     """Take the plan of a call site away for good, and say so once."""
-    is_known = standing is not None and bool(standing.quarantined)
     if standing is not None:
-        standing.quarantined = repr(fault)
+        is_known, standing.quarantined = bool(standing.quarantined), repr(fault)
+    else:
+        is_known = _is_known(fault)
     if not is_known:
         with suppress(Exception):  # a log handler that fails must not fail the caller
             logs.faulted(standing.site.name if standing else "autoprefetch", fault)
+
+
+_known: set[tuple[type, str, int]] = set()
+
+
+def _is_known(fault: Exception) -> bool:
+    """Tell whether a fault that belongs to no call site was logged before: the same error from the same line."""
+    trace = fault.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = (trace.tb_frame.f_code.co_filename, trace.tb_lineno) if trace is not None else ("", 0)
+    is_known = (type(fault), *place) in _known
+    _known.add((type(fault), *place))
+    return is_known
+
+
+def forget() -> None:
+    """Forget which faults were logged."""
+    _known.clear()

@@ -37,7 +37,7 @@ def source_of(origin: Location) -> Source | None:
         return None
     if not isinstance(node, ast.Call) or not node.args or isinstance(node.args[0], ast.Starred):
         return None
-    if _name(node.func) != origin.step.partition("#")[0]:
+    if _name(node.func) not in ("", origin.step.partition("#")[0]):
         return None  # another call stands there now
     argument = ast.get_source_segment(text, node.args[0])
     return None if argument is None else Source(call, _extensible(argument, node.args[0]))

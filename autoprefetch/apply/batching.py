@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.core.exceptions import EmptyResultSet
+from django.core.exceptions import EmptyResultSet, FieldError
 from django.db import router
 from django.db.models import Model
 
@@ -225,8 +225,8 @@ def _answered(touched: Touched) -> tuple[Answers, Any, Sequence[Any]] | None:
     group: PeerGroup = states.group_of(instance)
     try:
         shape = batches.shape_of(touched.compiler, derivation, touched.result_type)
-    except EmptyResultSet:
-        return None
+    except (EmptyResultSet, FieldError):
+        return None  # Django's own query says so itself
     if shape is None:
         return None
     form = (derivation.name, shape.sql)

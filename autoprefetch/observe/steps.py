@@ -50,7 +50,7 @@ def steps_of(code: CodeType) -> Steps:
 
 def _body(code: CodeType) -> str:
     """Tell anonymous functions of one function apart by what they do, because they share its name."""
-    constants = [constant for constant in code.co_consts if not isinstance(constant, CodeType)]
+    constants = [_body(constant) if isinstance(constant, CodeType) else constant for constant in code.co_consts]
     said = repr((code.co_code, code.co_names, code.co_varnames, code.co_freevars, constants))
     return blake2b(said.encode(), digest_size=3).hexdigest()
 

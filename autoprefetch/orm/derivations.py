@@ -184,6 +184,7 @@ def _watch(manager_class: Any, accessor: str) -> None:
     if manager_class.__qualname__ not in _MADE_BY_DJANGO:
         return
     manager_class._apply_rel_filters = _deriving(manager_class._apply_rel_filters, accessor)
+    manager_class.get_queryset = _deriving_from_cache(manager_class.get_queryset, accessor)
     if "constrained_target" in manager_class.__dict__:
         # count() and exists() of a many-to-many may ask the through table alone.
         manager_class.constrained_target = property(_constraining(manager_class.constrained_target.fget, accessor))
@@ -195,6 +196,16 @@ def _deriving(plain: Callable[[Any, Any], Any], accessor: str) -> Callable[[Any,
         return _derived(self, accessor, plain(self, queryset))
 
     return apply_rel_filters
+
+
+def _deriving_from_cache(plain: Callable[[Any], Any], accessor: str) -> Callable[[Any], Any]:
+    # A prefetched set was built before its parent was tracked; what is chained from it is a derived query all the same.
+    @wraps(plain)
+    def get_queryset(self: Any) -> Any:
+        queryset = plain(self)
+        return queryset if queryset._query.__dict__.get(ATTRIBUTE) else _derived(self, accessor, queryset)
+
+    return get_queryset
 
 
 def _constraining(plain: Callable[[Any], Any], accessor: str) -> Callable[[Any], Any]:

@@ -60,8 +60,12 @@ def fill(queryset: Any, rows: list[Any]) -> None:
     for field, parents in queryset._known_related_objects.items():
         for parent in parents.values():
             for row in rows:
-                if not field.is_cached(row):
+                if field.is_cached(row):
+                    continue
+                if field.attname in row.__dict__:
                     field.set_cached_value(row, parent)
+                else:
+                    setattr(row, field.name, parent)  # sets the deferred column as well, as Django's iterable does
     queryset._result_cache = rows
     queryset._prefetch_done = True
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from django.db.models import Model
 from django.db.models.base import ModelState
+from django.db.models.query_utils import DeferredAttribute
 
 from autoprefetch.orm.engine import Engine
 
@@ -34,10 +35,9 @@ else:
         def fetch(self, fetcher: Any, instance: Model) -> None:
             field = fetcher.field
             # Django 6.1 asks the fetch mode for an empty generic foreign key too.
-            # Django 6.1 asks the fetch mode for an empty generic foreign key too.
             if group_of(instance) is None or is_empty_generic(field, instance):
                 fetcher.fetch_one(instance)
-            elif field.is_relation:
+            elif field.is_relation and not isinstance(fetcher, DeferredAttribute):  # else the column of a foreign key
                 self.engine.load_one(instance, _attribute(field), lambda: _fetched(fetcher, instance))
             else:
                 self.load_column(fetcher, instance)
