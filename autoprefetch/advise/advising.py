@@ -8,8 +8,9 @@ from autoprefetch.advise import logs
 from autoprefetch.advise.chains import chain_of
 from autoprefetch.advise.reports import CallSiteReport
 from autoprefetch.advise.sources import names_at, source_of
-from autoprefetch.advise.suggestions import DerivedQuery, Suggestion, suggestion_for
-from autoprefetch.apply.standing import Standing
+from autoprefetch.advise.suggestions import Suggestion, suggestion_for
+from autoprefetch.advise.writing import DerivedQuery
+from autoprefetch.apply.standing import Standing, profile_state
 from autoprefetch.learn.profiles import Path, Profile, Usage, is_derived
 from autoprefetch.orm.derivations import shape_of_chain
 from autoprefetch.plan.forms import target_of
@@ -64,6 +65,10 @@ def suggestion(standing: Standing, plan: Plan, profile: Profile) -> Suggestion |
 
 def log_once(standing: Standing, plan: Plan, profile: Profile) -> None:
     """Log the suggestion for a plan, unless the same code was logged for the call site before."""
+    state = (profile_state(profile), plan)
+    if state == standing.advised:
+        return  # reading and parsing the source again would cost more than the request
+    standing.advised = state
     made = suggestion(standing, plan, profile)
     if made is not None and made.code not in standing.logged:
         standing.logged.add(made.code)

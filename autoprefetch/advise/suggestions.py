@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import Count, Exists, Manager, Model, OuterRef, Prefetch
 from django.db.models.constants import LOOKUP_SEP
 
-from autoprefetch.advise.chains import Chain
-from autoprefetch.learn.profiles import Path, Profile
-from autoprefetch.plan.forms import target_of
-from autoprefetch.plan.plans import Branch, Method, Plan
-from autoprefetch.plan.relations import Kind, Relation
+from autoprefetch.advise.writing import DerivedQuery, Edit, Writer, quoted
+from autoprefetch.learn.profiles import Profile
+from autoprefetch.plan.plans import Method, Plan
 
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """A second change that the first one needs, at another line."""
-
-    place: str
-    replaces: str
-    code: str
+_LONG = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,27 +63,6 @@ class Suggestion:
         return self.as_text()
 
 
-@dataclass(frozen=True, slots=True)
-class DerivedQuery:
-    """A derived query whose source is known.
-
-    Attributes:
-        path: where it is.
-        relation: the relation that it is derived from.
-        chain: the expression that derives it.
-        place: where it was touched first.
-        is_ordered: whether its queryset has an ordering.
-        below: what is joined to it.
-    """
-
-    path: Path
-    relation: Relation
-    chain: Chain
-    place: str
-    is_ordered: bool
-    below: tuple[Branch, ...]
-
-
 def _indented(code: str) -> str:
     first, *rest = code.splitlines() or [""]
     return "\n".join([f"    {first}", *rest])
@@ -123,17 +92,19 @@ def suggestion_for(
     Returns:
         None when the plan loads nothing ahead.
     """
-    writer = _Writer(names)
+    writer = Writer(names)
     changes = [change for query in derived if (change := writer.derived(query, plan.model)) is not None]
     if plan.is_empty and not changes:
         return None
-    prefetches = [change.prefetch for change in changes if change.prefetch]
-    methods = writer.methods(plan.branches, prefetches) + "".join(change.method for change in changes)
+    methods = [
+        *writer.methods(plan.branches, [change.prefetch for change in changes if change.prefetch]),
+        *(change.method for change in changes if change.method),
+    ]
     after = profile.measured_queries
     return Suggestion(
         call_site=call_site,
         model=plan.model._meta.label,
-        code=expression + methods,
+        code=_laid_out(expression, methods),
         replaces=call,
         imports=tuple(sorted(writer.imports)),
         edits=tuple(change.edit for change in changes),
@@ -163,156 +134,14 @@ def _notes(plan: Plan) -> tuple[str, ...]:
     joined = [LOOKUP_SEP.join(branch.path) for branch in plan.walk() if branch.advises_join]
     if not joined:
         return ()
-    lookups = ", ".join(map(_quoted, joined))
+    lookups = ", ".join(map(quoted, joined))
     note = f"the ordering is not total, so with select_related({lookups}) rows with equal sort keys may change places; "
     return (note + "autoprefetch prefetches instead.",)
 
 
-def _quoted(text: str) -> str:
-    return f'"{text}"'
-
-
-def _is_join(branch: Branch) -> bool:
-    return branch.method is Method.JOIN or branch.advises_join
-
-
-@dataclass(slots=True)
-class _Writer:
-    """Writes code, and collects the imports that it needs."""
-
-    names: Mapping[str, Any]
-    imports: set[str] = field(default_factory=set)
-    taken: set[str] = field(default_factory=set)
-
-    def methods(self, branches: Iterable[Branch], more: Iterable[str] = ()) -> str:
-        """Write the method calls that load branches of one level, and more prefetches."""
-        branches = tuple(branches)
-        joins, prefetches = self.joins(branches), [*self.prefetches(branches), *more]
-        code = f".select_related({', '.join(map(_quoted, joins))})" if joins else ""
-        return code + (f".prefetch_related({', '.join(prefetches)})" if prefetches else "")
-
-    def joins(self, branches: Iterable[Branch], prefix: str = "") -> list[str]:
-        lookups: list[str] = []
-        for branch in branches:
-            if branch.relation.is_to_many or not (_is_join(branch) or branch.method is Method.GIVEN):
-                continue
-            lookup = prefix + branch.relation.query_name
-            below = self.joins(branch.below, lookup + LOOKUP_SEP)
-            lookups += below or ([lookup] if _is_join(branch) else [])
-        return lookups
-
-    def prefetches(self, branches: Iterable[Branch], prefix: str = "") -> list[str]:
-        lookups: list[str] = []
-        generic: dict[str, list[Branch]] = {}
-        for branch in branches:
-            lookup = prefix + branch.relation.name
-            if branch.method is Method.LAZY:
-                continue
-            if branch.relation.kind is Kind.GENERIC_FOREIGN_KEY:
-                generic.setdefault(lookup, []).append(branch)
-                continue
-            below = self.prefetches(branch.below, lookup + LOOKUP_SEP)
-            lookups += (
-                below if branch.method is Method.GIVEN or _is_join(branch) else self.prefetch(branch, lookup, below)
-            )
-        for lookup, variants in generic.items():
-            lookups.append(self.generic(lookup, variants))
-        return lookups
-
-    def prefetch(self, branch: Branch, lookup: str, below: list[str]) -> list[str]:
-        """Write the lookup of one prefetch with those below it; a longer lookup implies the shorter one."""
-        joins = self.joins(branch.below)
-        if not joins:
-            return below or [_quoted(lookup)]
-        queryset = f"{self.base(branch)}.select_related({', '.join(map(_quoted, joins))})"
-        return [
-            f"{self.imported('django.db.models', 'Prefetch', Prefetch)}({_quoted(lookup)}, queryset={queryset})",
-            *below,
-        ]
-
-    def generic(self, lookup: str, variants: Iterable[Branch]) -> str:
-        querysets = [self.base(branch) + methods for branch in variants if (methods := self.methods(branch.below))]
-        if not querysets:
-            return _quoted(lookup)
-        name = self.imported("django.contrib.contenttypes.prefetch", "GenericPrefetch", None)
-        return f"{name}({_quoted(lookup)}, [{', '.join(querysets)}])"
-
-    def base(self, branch: Branch) -> str:
-        """Write the manager that Django starts from when it loads a relation."""
-        return self.manager(branch.target, is_to_many=branch.relation.is_to_many)
-
-    def manager(self, model: Any, *, is_to_many: bool) -> str:
-        """Write the default manager of a model, or for a to-one relation its base manager."""
-        default = model._default_manager
-        if is_to_many or (type(default) is Manager and type(model._base_manager) is Manager):
-            manager = default.name
-        else:
-            manager = model._meta.base_manager_name or "_base_manager"
-        return f"{self.imported(model.__module__, model.__name__, model)}.{manager}"
-
-    def imported(self, module: str, name: str, thing: type | None) -> str:
-        """Return the name under which a thing can be used, importing it where the module has it not."""
-        bound = self.names.get(name)
-        if bound is not None and (bound is thing or thing is None):
-            return name
-        if bound is None:
-            self.imports.add(f"from {module} import {name}")
-            return name
-        alias = f"{name}_"
-        self.imports.add(f"from {module} import {name} as {alias}")
-        return alias
-
-    def derived(self, query: DerivedQuery, model: type[Model]) -> _Change | None:
-        """Write a derived query as a prefetch to an attribute of its own, or as an annotation."""
-        if query.chain.ending in ("count", "exists"):
-            return self.annotation(query, model)
-        owner = target_of(model, query.path[:-1]) or model
-        name = _free_name(owner, f"prefetched_{query.relation.name}", self.taken)
-        lookup = LOOKUP_SEP.join((*query.path[:-1], query.relation.name))
-        joins = self.joins(query.below)
-        queryset = self.manager(query.relation.target, is_to_many=True)
-        queryset += f".select_related({', '.join(map(_quoted, joins))})" if joins else ""
-        queryset += query.chain.tail
-        access = f"{query.chain.receiver}.{name}"
-        if query.chain.ending == "first":
-            queryset += ("" if query.is_ordered else '.order_by("pk")') + "[:1]"
-            access = f"next(iter({access}), None)"
-        prefetch = self.imported("django.db.models", "Prefetch", Prefetch)
-        code = f"{prefetch}({_quoted(lookup)}, queryset={queryset}, to_attr={_quoted(name)})"
-        return _Change(Edit(query.place, query.chain.text, access), prefetch=code)
-
-    def annotation(self, query: DerivedQuery, model: type[Model]) -> _Change | None:
-        """Write `count()` or `exists()` of a relation of the root model as an annotation."""
-        known = query.relation
-        if len(query.path) > 1 or query.chain.tail not in ("", ".all()"):
-            return None
-        if query.chain.ending == "count":
-            name = _free_name(model, f"{known.name}_count", self.taken)
-            value = f"{self.imported('django.db.models', 'Count', Count)}({_quoted(known.query_name)}, distinct=True)"
-        elif known.kind is Kind.REVERSE_FOREIGN_KEY:
-            name = _free_name(model, f"has_{known.name}", self.taken)
-            [column] = known.known_columns
-            exists, outer = (self.imported("django.db.models", thing.__name__, thing) for thing in (Exists, OuterRef))
-            target = self.manager(known.target, is_to_many=True)
-            value = f'{exists}({target}.filter({column}={outer}("pk")))'
-        else:
-            return None
-        edit = Edit(query.place, query.chain.text, f"{query.chain.receiver}.{name}")
-        return _Change(edit, method=f".annotate({name}={value})")
-
-
-@dataclass(frozen=True, slots=True)
-class _Change:
-    """What a derived query changes: an argument for `prefetch_related` or a method call, and the access line."""
-
-    edit: Edit
-    prefetch: str = ""
-    method: str = ""
-
-
-def _free_name(model: type[Model], name: str, taken: set[str]) -> str:
-    """Return a name that neither the model nor another change has."""
-    while hasattr(model, name) or name in taken:
-        name += "_"
-    taken.add(name)
-    return name
+def _laid_out(expression: str, methods: Sequence[str]) -> str:
+    """Put methods behind an expression, each on a line of its own where one line would be long."""
+    line = expression + "".join(methods)
+    if not expression or len(methods) < 2 or max(map(len, line.splitlines())) <= _LONG:
+        return line
+    return "\n".join(["(", *(f"    {part}" for part in (expression, *methods)), ")"])

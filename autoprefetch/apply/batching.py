@@ -170,7 +170,8 @@ def remember(touched: Touched, queryset: Any, step: str, answers: Answers) -> No
     known = states.group_of(derivation.instance).recalled.setdefault(derivation.name, [])
     making = replay.making_of(queryset)
     if len(known) < SHAPES and making is not None and likeness.is_simple(queryset.query):
-        known.append(Recalled(making, queryset.query.chain(), derivation.node, step, answers))
+        query, node = likeness.kept(queryset.query, derivation.node)
+        known.append(Recalled(making, query, node, step, answers))
 
 
 def claim(recalled: Recalled, derivation: Any) -> list[Any] | None:

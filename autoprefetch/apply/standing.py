@@ -30,6 +30,7 @@ class Standing:
     quarantined: str = ""
     plans: dict[Hashable, Plan] = field(default_factory=dict)
     below: dict[Path, Plan] = field(default_factory=dict)
+    advised: Hashable = None
     logged: set[str] = field(default_factory=set)
 
     def keep(self, key: Hashable, plan: Plan) -> None:

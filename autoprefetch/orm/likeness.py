@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import uuid
+from copy import copy
 from typing import Any
 
 from django.db.models.expressions import Col
@@ -64,6 +65,30 @@ def _is_plain(value: Any) -> bool:
     if type(value) in (list, tuple):
         return all(type(item) in _PLAIN for item in value)
     return type(value) in _PLAIN
+
+
+def kept(query: Any, node: Any) -> tuple[Any, Any]:
+    """Return a copy of a simple query to compare others with, and its comparison with the parent's key.
+
+    A lookup remembers what it was constructed with (`deconstructible`), which may be the parent itself: the copy does
+    not, so that it keeps no instance alive. It is not to be run.
+    """
+    copied = query.chain()
+    lookups: dict[int, Any] = {}
+    copied.where = _without_arguments(query.where, lookups)
+    return copied, lookups[id(node)]
+
+
+def _without_arguments(where: Any, lookups: dict[int, Any]) -> Any:
+    new = where.copy()
+    for at, child in enumerate(where.children):
+        if isinstance(child, WhereNode):
+            new.children[at] = _without_arguments(child, lookups)
+        else:
+            new.children[at] = lookups[id(child)] = copy(child)
+            for name in ("_constructor_args", "identity"):
+                new.children[at].__dict__.pop(name, None)
+    return new
 
 
 def are_alike(query: Any, node: Any, other: Any, other_node: Any) -> bool:

@@ -108,7 +108,8 @@ class Choices:
 
     def ignores(self, path: Path, known: Relation) -> bool:
         """Tell whether a relation is to be left lazy."""
-        return LOOKUP_SEP.join(path) in self.ignore or any(
+        lookup = LOOKUP_SEP.join(step.partition("[")[0].partition("(")[0] for step in path)
+        return lookup in self.ignore or any(
             fnmatchcase(f"{known.owner}.{known.name}", pattern) for pattern in self.patterns
         )
 

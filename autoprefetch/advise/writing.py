@@ -1,0 +1,198 @@
+"""Writing: the branches of a plan, and derived queries, as Python. Pure: values in, text out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models import Count, Exists, Manager, Model, OuterRef, Prefetch
+from django.db.models.constants import LOOKUP_SEP
+
+from autoprefetch.advise.chains import Chain
+from autoprefetch.learn.profiles import Path
+from autoprefetch.plan.forms import target_of
+from autoprefetch.plan.plans import Branch, Method
+from autoprefetch.plan.relations import Kind, Relation
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A second change that the first one needs, at another line."""
+
+    place: str
+    replaces: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class DerivedQuery:
+    """A derived query whose source is known.
+
+    Attributes:
+        path: where it is.
+        relation: the relation that it is derived from.
+        chain: the expression that derives it.
+        place: where it was touched first.
+        is_ordered: whether its queryset has an ordering.
+        below: what is joined to it.
+    """
+
+    path: Path
+    relation: Relation
+    chain: Chain
+    place: str
+    is_ordered: bool
+    below: tuple[Branch, ...]
+
+
+def quoted(text: str) -> str:
+    return f'"{text}"'
+
+
+def _is_join(branch: Branch) -> bool:
+    return branch.method is Method.JOIN or branch.advises_join
+
+
+@dataclass(slots=True)
+class Writer:
+    """Writes code, and collects the imports that it needs."""
+
+    names: Mapping[str, Any]
+    imports: set[str] = field(default_factory=set)
+    taken: set[str] = field(default_factory=set)
+
+    def methods(self, branches: Iterable[Branch], more: Iterable[str] = ()) -> list[str]:
+        """Write the method calls that load branches of one level, and more prefetches."""
+        branches = tuple(branches)
+        joins, prefetches = self.joins(branches), [*self.prefetches(branches), *more]
+        calls = [("select_related", list(map(quoted, joins))), ("prefetch_related", prefetches)]
+        return [f".{name}({', '.join(arguments)})" for name, arguments in calls if arguments]
+
+    def joins(self, branches: Iterable[Branch], prefix: str = "") -> list[str]:
+        lookups: list[str] = []
+        for branch in branches:
+            if branch.relation.is_to_many or not (_is_join(branch) or branch.method is Method.GIVEN):
+                continue
+            lookup = prefix + branch.relation.query_name
+            below = self.joins(branch.below, lookup + LOOKUP_SEP)
+            lookups += below or ([lookup] if _is_join(branch) else [])
+        return lookups
+
+    def prefetches(self, branches: Iterable[Branch], prefix: str = "") -> list[str]:
+        lookups: list[str] = []
+        generic: dict[str, list[Branch]] = {}
+        for branch in branches:
+            lookup = prefix + branch.relation.name
+            if branch.method is Method.LAZY:
+                continue
+            if branch.relation.kind is Kind.GENERIC_FOREIGN_KEY:
+                generic.setdefault(lookup, []).append(branch)
+                continue
+            below = self.prefetches(branch.below, lookup + LOOKUP_SEP)
+            lookups += (
+                below if branch.method is Method.GIVEN or _is_join(branch) else self.prefetch(branch, lookup, below)
+            )
+        for lookup, variants in generic.items():
+            lookups.append(self.generic(lookup, variants))
+        return lookups
+
+    def prefetch(self, branch: Branch, lookup: str, below: list[str]) -> list[str]:
+        """Write the lookup of one prefetch with those below it; a longer lookup implies the shorter one."""
+        joins = self.joins(branch.below)
+        if not joins:
+            return below or [quoted(lookup)]
+        queryset = f"{self.base(branch)}.select_related({', '.join(map(quoted, joins))})"
+        return [
+            f"{self.imported('django.db.models', 'Prefetch', Prefetch)}({quoted(lookup)}, queryset={queryset})",
+            *below,
+        ]
+
+    def generic(self, lookup: str, variants: Iterable[Branch]) -> str:
+        querysets = [
+            self.base(branch) + methods for branch in variants if (methods := "".join(self.methods(branch.below)))
+        ]
+        if not querysets:
+            return quoted(lookup)
+        name = self.imported("django.contrib.contenttypes.prefetch", "GenericPrefetch", None)
+        return f"{name}({quoted(lookup)}, [{', '.join(querysets)}])"
+
+    def base(self, branch: Branch) -> str:
+        """Write the manager that Django starts from when it loads a relation."""
+        return self.manager(branch.target, is_to_many=branch.relation.is_to_many)
+
+    def manager(self, model: Any, *, is_to_many: bool) -> str:
+        """Write the default manager of a model, or for a to-one relation its base manager."""
+        default = model._default_manager
+        if is_to_many or (type(default) is Manager and type(model._base_manager) is Manager):
+            manager = default.name
+        else:
+            manager = model._meta.base_manager_name or "_base_manager"
+        return f"{self.imported(model.__module__, model.__name__, model)}.{manager}"
+
+    def imported(self, module: str, name: str, thing: type | None) -> str:
+        """Return the name under which a thing can be used, importing it where the module has it not."""
+        bound = self.names.get(name)
+        if bound is not None and (bound is thing or thing is None):
+            return name
+        if bound is None:
+            self.imports.add(f"from {module} import {name}")
+            return name
+        alias = f"{name}_"
+        self.imports.add(f"from {module} import {name} as {alias}")
+        return alias
+
+    def derived(self, query: DerivedQuery, model: type[Model]) -> Change | None:
+        """Write a derived query as a prefetch to an attribute of its own, or as an annotation."""
+        if query.chain.ending in ("count", "exists"):
+            return self.annotation(query, model)
+        owner = target_of(model, query.path[:-1]) or model
+        name = _free_name(owner, f"prefetched_{query.relation.name}", self.taken)
+        lookup = LOOKUP_SEP.join((*query.path[:-1], query.relation.name))
+        joins = self.joins(query.below)
+        queryset = self.manager(query.relation.target, is_to_many=True)
+        queryset += f".select_related({', '.join(map(quoted, joins))})" if joins else ""
+        queryset += query.chain.tail
+        access = f"{query.chain.receiver}.{name}"
+        if query.chain.ending == "first":
+            queryset += ("" if query.is_ordered else '.order_by("pk")') + "[:1]"
+            access = f"next(iter({access}), None)"
+        prefetch = self.imported("django.db.models", "Prefetch", Prefetch)
+        code = f"{prefetch}({quoted(lookup)}, queryset={queryset}, to_attr={quoted(name)})"
+        return Change(Edit(query.place, query.chain.text, access), prefetch=code)
+
+    def annotation(self, query: DerivedQuery, model: type[Model]) -> Change | None:
+        """Write `count()` or `exists()` of a relation of the root model as an annotation."""
+        known = query.relation
+        if len(query.path) > 1 or query.chain.tail not in ("", ".all()"):
+            return None
+        if query.chain.ending == "count":
+            name = _free_name(model, f"{known.name}_count", self.taken)
+            value = f"{self.imported('django.db.models', 'Count', Count)}({quoted(known.query_name)}, distinct=True)"
+        elif known.kind is Kind.REVERSE_FOREIGN_KEY:
+            name = _free_name(model, f"has_{known.name}", self.taken)
+            [column] = known.known_columns
+            exists, outer = (self.imported("django.db.models", thing.__name__, thing) for thing in (Exists, OuterRef))
+            target = self.manager(known.target, is_to_many=True)
+            value = f'{exists}({target}.filter({column}={outer}("pk")))'
+        else:
+            return None
+        edit = Edit(query.place, query.chain.text, f"{query.chain.receiver}.{name}")
+        return Change(edit, method=f".annotate({name}={value})")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a derived query changes: an argument for `prefetch_related` or a method call, and the access line."""
+
+    edit: Edit
+    prefetch: str = ""
+    method: str = ""
+
+
+def _free_name(model: type[Model], name: str, taken: set[str]) -> str:
+    """Return a name that neither the model nor another change has."""
+    while hasattr(model, name) or name in taken:
+        name += "_"
+    taken.add(name)
+    return name
