@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from textwrap import indent
 from typing import Any
 
 from django.db.models.constants import LOOKUP_SEP
@@ -64,8 +65,7 @@ class Suggestion:
 
 
 def _indented(code: str) -> str:
-    first, *rest = code.splitlines() or [""]
-    return "\n".join([f"    {first}", *rest])
+    return indent(code, "    ")
 
 
 def suggestion_for(

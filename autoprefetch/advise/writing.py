@@ -47,6 +47,7 @@ class DerivedQuery:
 
 
 def quoted(text: str) -> str:
+    """Write a string literal."""
     return f'"{text}"'
 
 
@@ -70,6 +71,7 @@ class Writer:
         return [f".{name}({', '.join(arguments)})" for name, arguments in calls if arguments]
 
     def joins(self, branches: Iterable[Branch], prefix: str = "") -> list[str]:
+        """Return the lookups for `select_related`, the longest of each chain."""
         lookups: list[str] = []
         for branch in branches:
             if branch.relation.is_to_many or not (_is_join(branch) or branch.method is Method.GIVEN):
@@ -80,6 +82,7 @@ class Writer:
         return lookups
 
     def prefetches(self, branches: Iterable[Branch], prefix: str = "") -> list[str]:
+        """Write the arguments of `prefetch_related`, parents before children."""
         lookups: list[str] = []
         generic: dict[str, list[Branch]] = {}
         for branch in branches:

@@ -74,6 +74,7 @@ def kept(query: Any, node: Any) -> tuple[Any, Any]:
     not, so that it keeps no instance alive. It is not to be run.
     """
     copied = query.chain()
+    copied.__dict__.pop(derivations.ATTRIBUTE, None)  # it has the lookup too
     lookups: dict[int, Any] = {}
     copied.where = _without_arguments(query.where, lookups)
     return copied, lookups[id(node)]
