@@ -112,9 +112,9 @@ class Writer:
         ]
 
     def generic(self, lookup: str, variants: Iterable[Branch]) -> str:
-        querysets = [
-            self.base(branch) + methods for branch in variants if (methods := "".join(self.methods(branch.below)))
-        ]
+        """Write the lookup of a generic foreign key, with a queryset for each model that has something below it."""
+        below = [(branch, "".join(self.methods(branch.below))) for branch in variants]
+        querysets = [self.base(branch) + methods for branch, methods in below if methods]
         if not querysets:
             return quoted(lookup)
         name = self.imported("django.contrib.contenttypes.prefetch", "GenericPrefetch", None)
