@@ -3,7 +3,6 @@
 A call site includes the frames that evaluate, so every run of a view is made from one and the same line.
 """
 
-import gc
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -59,8 +58,6 @@ def runs(view: View, times: int = 3, *, keep_writes: bool = False, **settings: A
         keep_writes: let a run see what the runs before it wrote.
         settings: what to override besides, such as `JOIN_UNORDERED=True`.
     """
-    gc.collect()  # TRIAGE
-    autoprefetch.reset()  # TRIAGE
     know_content_types()
     found = []
     for overrides in [{"MODE": "off"}, *[settings] * times]:

@@ -5,7 +5,8 @@ import datetime
 import pytest
 from django.db.models import F
 
-from autoprefetch import auto
+from autoprefetch import auto, reset
+from tests.databases import count_queries
 from tests.library.models import Author, Book, Loan, Tag
 from tests.proxy.comparing import assert_same, assert_same_or_less, plainly, run, runs
 
@@ -133,6 +134,26 @@ def test_deleting_rows_one_by_one():
         return deleted, state()
 
     assert_same_or_less(view)
+
+
+def test_a_reset_forgets_the_rows_that_are_in_use():
+    """What is written while rows from before `reset()` live does not count against their call site any more."""
+
+    def view(wrap):
+        books = list(wrap(Book.objects.all()))
+        return books, [sorted(tag.name for tag in book.tags.all()) for book in books]
+
+    def queries(keep):
+        with count_queries() as log:
+            keep.append(view(auto))
+        return len(log)
+
+    kept, counts = [], []
+    for name in ("first", "second"):
+        counts.append([queries(kept) for _ in range(2)])
+        reset()
+        Tag.objects.update(name=name)
+    assert counts == [[17, 2], [17, 2]]
 
 
 def test_a_plain_model_instance_is_not_automatic():
