@@ -62,9 +62,9 @@ class Evaluations(Loading):
         if run is None:
             marks.fetch_as(queryset, marks.runnable(queryset), fetch_all)
             return
-        queries = self.fetch(queryset, fetch_all, run)
+        own, ahead = self.fetch(queryset, fetch_all, run)
         with shielded(run.standing, queryset.db):
-            self.track(run, marks.rows_of(queryset), queries)
+            self.track(run, marks.rows_of(queryset), own, ahead)
 
     def begin(self, queryset: AnyQuerySet, no_prefetches: str = "") -> Run | None:
         """Find the call site of an evaluation and its plan; None when the queryset is to run as plain Django."""
@@ -106,11 +106,16 @@ class Evaluations(Loading):
         recording = Recording(standing.site, queryset.model, applied.eager_paths(), profile, on_news)
         return Run(standing, applied, recording)
 
-    def fetch(self, queryset: AnyQuerySet, fetch_all: Fetch, run: Run) -> int:
-        """Run the query with the plan applied, or plainly where that fails; return how many queries it took."""
+    def fetch(self, queryset: AnyQuerySet, fetch_all: Fetch, run: Run) -> tuple[int, int]:
+        """Run the query with the plan applied, or plainly where that fails.
+
+        Returns:
+            the queries that the caller's own queryset took, and those that loaded ahead.
+        """
         fault: Exception | None = None
+        counted = marks.counting(queryset)
         try:
-            with states.tracked_rows(rewritten := self.rewritten(queryset, run)):
+            with states.tracked_rows(rewritten := self.rewritten(queryset, run)), counted as count:
                 marks.fetch_as(queryset, rewritten, fetch_all)
         except Exception as error:
             if run.plan.is_empty or is_callers(error, queryset.db):
@@ -121,8 +126,8 @@ class Evaluations(Loading):
             marks.fetch_as(queryset, marks.runnable(queryset), fetch_all)
             quarantine(run.standing, fault)
             run.plan = planning.observing(run.plan)
-            return 1
-        return 1 + self.load_ahead(marks.rows_of(queryset), run, queryset.db)
+            return 1, 0
+        return count.queries, self.load_ahead(marks.rows_of(queryset), run, queryset.db)
 
     def rewritten(self, queryset: AnyQuerySet, run: Run) -> AnyQuerySet:
         """Return what is to run in place of a marked queryset."""
@@ -133,14 +138,14 @@ class Evaluations(Loading):
         if run.plan.is_empty:
             return 0
         with shielded(run.standing, using):
-            return rewriting.load_ahead(rows, run.plan, using)
+            return rewriting.load_ahead(rows, run.plan, using, conf.current().max_batch)
         return 0
 
-    def track(self, run: Run, rows: list[Any], queries: int) -> None:
+    def track(self, run: Run, rows: list[Any], own: int, ahead: int) -> None:
         """Make the rows peers, with what was loaded along with them."""
         group = tracking.track_rows(run.recording, rows)
         tracking.track_branches(run.recording, rows, run.plan.branches)
-        run.recording.evaluated(len(rows), queries)
+        run.recording.evaluated(len(rows), own, ahead)
         writes.came_into_use(group)
 
     # Root queries that are streamed
@@ -155,10 +160,10 @@ class Evaluations(Loading):
             return
         with states.tracked_rows(rewritten := self.streamed(queryset, run)):
             rows = plain(rewritten)
-            queries = 1
+            own = 1
             while chunk := list(islice(rows, chunk_size or 1)):
-                self.finish(run, chunk, queries, queryset.db)
-                queries = 0
+                self.finish(run, chunk, own, queryset.db)
+                own = 0
                 yield from chunk
 
     async def astream(
@@ -173,15 +178,15 @@ class Evaluations(Loading):
             return
         with states.tracked_rows(rewritten := self.streamed(queryset, run)):
             chunk: list[Any] = []
-            queries = 1
+            own = 1
             async for row in plain(rewritten):
                 chunk.append(row)
                 if len(chunk) == chunk_size:
-                    await sync_to_async(self.finish)(run, chunk, queries, queryset.db)
+                    await sync_to_async(self.finish)(run, chunk, own, queryset.db)
                     for ready in chunk:
                         yield ready
-                    chunk, queries = [], 0
-            await sync_to_async(self.finish)(run, chunk, queries, queryset.db)
+                    chunk, own = [], 0
+            await sync_to_async(self.finish)(run, chunk, own, queryset.db)
             for ready in chunk:
                 yield ready
 
@@ -192,11 +197,11 @@ class Evaluations(Loading):
         run.plan = planning.observing(run.plan)
         return marks.unmarked(queryset)
 
-    def finish(self, run: Run, chunk: list[Any], queries: int, using: str) -> None:
+    def finish(self, run: Run, chunk: list[Any], own: int, using: str) -> None:
         """Load ahead and track one chunk of a stream."""
-        queries += self.load_ahead(chunk, run, using)
+        ahead = self.load_ahead(chunk, run, using)
         with shielded(run.standing, using):
-            self.track(run, chunk, queries)
+            self.track(run, chunk, own, ahead)
 
     def taking_frames(self, queryset: AnyQuerySet) -> AbstractContextManager[None]:
         """Take the frames that evaluate now, before the work moves to another thread."""
@@ -239,7 +244,7 @@ class Evaluations(Loading):
         """Forget everything."""
         writes.forget()
         forget()
-        self.collector.forget()
+        self.collector = Collector(self.store, self.news_failed)  # recordings of before tell the old one
         self.store.clear()
         self.standings.clear()
 

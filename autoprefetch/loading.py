@@ -87,7 +87,7 @@ class Loading:
                 return False
             group = states.group_of(instance)
             path = (*group.path, known.step)
-            group.recording.loaded(path, places.accessed_at)
+            group.recording.loaded(path, places.accessed_at, tables=known.answers.tables)
             group.recording.brought(path, len(rows))
             replay.fill(queryset, rows)
             return True
@@ -111,7 +111,8 @@ class Loading:
     def touched(self, compiler: Any, derivation: Any, result_type: str, touch: tracking.Touch) -> batching.Touched:
         """Describe a statement that is about to run, with the sizes that its batches may have."""
         most = conf.current().max_batch
-        is_known = touch.path in touch.recording.profile.usages
+        is_known = touch.path in touch.recording.profile.usages or touch.path in touch.recording.batched
+        touch.recording.batched.add(touch.path)
         return batching.Touched(
             compiler, derivation, result_type, most if is_known else min(batching.FIRST, most), most
         )

@@ -21,7 +21,7 @@ from autoprefetch.faults import shielded
 from autoprefetch.observe.callsites import location_of
 from autoprefetch.observe.marks import Mark, mark_of
 from autoprefetch.orm import hooks, marks
-from autoprefetch.plan.relations import relations
+from autoprefetch.plan.relations import relation, relations
 
 ModelT = TypeVar("ModelT", bound=Model)
 QuerySetT = TypeVar("QuerySetT", bound="QuerySet[Any] | RawQuerySet[Any]")
@@ -37,6 +37,20 @@ class AutoQuerySet(_ObjectProxy):  # type: ignore[misc]
     The mark that makes it automatic rides on the wrapped queryset, so what is chained from it is automatic too and
     needs no proxy. A pickle of it is a pickle of the wrapped queryset.
     """
+
+    def __repr__(self) -> str:
+        return repr(self.__wrapped__)
+
+    # Combining gives a new queryset, as from the wrapped one; wrapt would change this proxy in place.
+
+    def __ior__(self, other: Any) -> Any:
+        return self.__wrapped__ | other
+
+    def __iand__(self, other: Any) -> Any:
+        return self.__wrapped__ & other
+
+    def __ixor__(self, other: Any) -> Any:
+        return self.__wrapped__ ^ other
 
     def __aiter__(self) -> Any:
         return self.__wrapped__.__aiter__()
@@ -111,7 +125,7 @@ def _queryset(source: Any) -> tuple[Any, str]:
         return source, ""
     if isinstance(source, BaseManager):
         return source.all(), ""
-    if isinstance(source, type) and issubclass(source, Model):
+    if isinstance(source, type) and issubclass(source, Model) and source is not Model:
         if source._meta.abstract:
             msg = f"auto() was given the abstract model {source.__name__}. Pass a model that has a table."
             raise TypeError(msg)
@@ -132,13 +146,19 @@ def _check_name(name: object) -> None:
 
 
 def _checked_ignore(ignore: Any, model: type[Model]) -> tuple[str, ...]:
-    if isinstance(ignore, str) or not all(isinstance(lookup, str) for lookup in ignore):
+    if not isinstance(ignore, (list, tuple, set, frozenset)) or not all(isinstance(lookup, str) for lookup in ignore):
         msg = f'auto() was given ignore={ignore!r}. Pass a tuple of lookups, for example ("owner",).'
         raise TypeError(msg)
     for lookup in ignore:
-        first = lookup.split(LOOKUP_SEP)[0]
-        if first not in relations(model):
-            known = ", ".join(sorted(relations(model)))
-            msg = f"auto() was given ignore={ignore!r}. {model._meta.label} has no relation {first!r}; it has {known}."
-            raise ValueError(msg)
+        current: type[Model] | None = model
+        for step in lookup.split(LOOKUP_SEP):
+            if current is None:  # below a generic foreign key
+                break
+            known = relation(current, step)
+            if known is None:
+                names = ", ".join(sorted(relations(current)))
+                label = current._meta.label
+                msg = f"auto() was given ignore={ignore!r}. {label} has no relation {step!r}; it has {names}."
+                raise ValueError(msg)
+            current = known.target
     return tuple(ignore)

@@ -35,12 +35,20 @@ def source_of(origin: Location) -> Source | None:
         node = ast.parse(text, mode="eval").body
     except SyntaxError:
         return None
-    if not isinstance(node, ast.Call) or not node.args or isinstance(node.args[0], ast.Starred):
+    given = _given(node) if isinstance(node, ast.Call) else None
+    if given is None or not isinstance(node, ast.Call):
         return None
     if _name(node.func) not in ("", origin.step.partition("#")[0]):
         return None  # another call stands there now
-    argument = ast.get_source_segment(text, node.args[0])
-    return None if argument is None else Source(call, _extensible(argument, node.args[0]))
+    argument = ast.get_source_segment(text, given)
+    return None if argument is None else Source(call, _extensible(argument, given))
+
+
+def _given(call: ast.Call) -> ast.expr | None:
+    """Return the queryset argument of a call of `auto()`."""
+    if call.args:
+        return None if isinstance(call.args[0], ast.Starred) else call.args[0]
+    return next((keyword.value for keyword in call.keywords if keyword.arg == "source"), None)
 
 
 def _name(callee: ast.expr) -> str:

@@ -122,7 +122,8 @@ def predicted_queries(plan: Plan, profile: Profile, derived: tuple[DerivedQuery,
     below = {path for path in profile.usages if any(path[: len(above)] == above for above in paths)}
     eager = plan.eager_paths() | below
     prefetches = sum(1 for branch in plan.walk() if branch.method is Method.PREFETCH) + len(paths)
-    return 1 + prefetches + sum(profile.loads_per_evaluation(path) for path in profile.usages if path not in eager)
+    lazy = sum(profile.loads_per_evaluation(path) for path in profile.usages if path not in eager)
+    return profile.own_queries_each + prefetches + lazy
 
 
 def _places(plan: Plan, profile: Profile) -> dict[str, str]:

@@ -138,7 +138,7 @@ class Writer:
         bound = self.names.get(name)
         if bound is not None and (bound is thing or thing is None):
             return name
-        if bound is None:
+        if name not in self.names:
             self.imports.add(f"from {module} import {name}")
             return name
         alias = f"{name}_"

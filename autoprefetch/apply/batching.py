@@ -51,10 +51,12 @@ def one(instance: Model, known: Relation, most: int, entered: Entered) -> Any:
     if answers.expired >= MISSES or not singles.is_ready(instance, known):
         return NOTHING
     if answers.key_of is None or answers.key_of(instance) not in answers.asked:
+        before = answers.considered
         peers = _peers(group, answers, instance, known.target, most, lambda peer: singles.is_ready(peer, known))
         if len(peers) < 2:
             return NOTHING
-        found, answers.key_of = singles.load(peers, known)
+        with answers.considering(before):
+            found, answers.key_of = singles.load(peers, known)
         answers.by_key.update(found)
         answers.asked.update(map(answers.key_of, peers))
         group.recording.ran(1)
@@ -240,8 +242,10 @@ def _answered(touched: Touched) -> tuple[Answers, Any, Sequence[Any]] | None:
         return answers, key, ()
     if not answers.asked:
         _count_miss(group, form, answers)
+    before = answers.considered
     keys = _keys(group, answers, touched)
-    found = batches.rows_by_key(touched.compiler, derivation, touched.result_type, keys) if len(keys) > 1 else None
+    with answers.considering(before):
+        found = batches.rows_by_key(touched.compiler, derivation, touched.result_type, keys) if len(keys) > 1 else None
     if found is None:
         group.misses[form] = MISSES if len(keys) > 1 else 0
         return None

@@ -28,7 +28,7 @@ def joined(queryset: Any, branches: tuple[Branch, ...]) -> Any:
     return queryset.select_related(*joins) if joins else queryset
 
 
-def load_ahead(rows: list[Any], plan: Plan, using: str) -> int:
+def load_ahead(rows: list[Any], plan: Plan, using: str, most: int) -> int:
     """Prefetch what a plan does not join, for rows that are loaded.
 
     Django's own `prefetch_related_objects` does the work, after the caller's prefetches and apart from them, so that a
@@ -38,16 +38,18 @@ def load_ahead(rows: list[Any], plan: Plan, using: str) -> int:
         rows: the rows of the root query.
         plan: what to load.
         using: the database alias of the root query.
+        most: rows in one batch.
 
     Returns:
         how many queries it took.
     """
     branches = [branch for branch in plan.branches if _is_one_database(rows, branch)]
-    lookups = list(_lookups(branches, using))
-    if not lookups or not rows:
+    if not rows or next(_lookups(branches, using), None) is None:
         return 0
     with QueryCount() as count:
-        prefetch_related_objects(rows, *lookups)
+        for start in range(0, len(rows), most):
+            # Django adds a prefix to nested lookups in place, so each batch gets new ones.
+            prefetch_related_objects(rows[start : start + most], *_lookups(branches, using))
     _restore(rows, branches)
     return count.queries
 

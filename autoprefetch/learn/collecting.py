@@ -51,7 +51,3 @@ class Collector:
                 keys.add(recording.key)
             except Exception as error:
                 self._failed(recording.key, error)
-
-    def forget(self) -> None:
-        """Drop all news."""
-        self._news.clear()

@@ -69,6 +69,7 @@ class Profile:
     Attributes:
         evaluations: how often it was evaluated.
         rows: instances that the root queries returned.
+        own_queries: queries of the caller's own queryset, its prefetches among them.
         warm: evaluations that had a plan to apply.
         warm_queries: queries of those evaluations, lazy loads among them.
         usages: the usage of each path.
@@ -77,6 +78,7 @@ class Profile:
 
     evaluations: int = 0
     rows: int = 0
+    own_queries: int = 0
     warm: int = 0
     warm_queries: int = 0
     usages: Mapping[Path, Usage] = field(default_factory=dict)
@@ -93,6 +95,7 @@ class Profile:
         return type(self)(
             evaluations=self.evaluations + delta.evaluations,
             rows=self.rows + delta.rows,
+            own_queries=self.own_queries + delta.own_queries,
             warm=self.warm + delta.warm,
             warm_queries=self.warm_queries + delta.warm_queries,
             usages=usages,
@@ -107,7 +110,12 @@ class Profile:
     @property
     def plain_queries(self) -> float:
         """What plain Django runs for one evaluation of this call site, its own query included (queries)."""
-        return 1 + sum(self.loads_per_evaluation(path) for path in self.usages)
+        return self.own_queries_each + sum(self.loads_per_evaluation(path) for path in self.usages)
+
+    @property
+    def own_queries_each(self) -> float:
+        """What the caller's own queryset runs in one evaluation (queries)."""
+        return self.own_queries / self.evaluations if self.own_queries else 1.0
 
     @property
     def measured_queries(self) -> float | None:

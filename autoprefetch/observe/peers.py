@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from weakref import ReferenceType, ref
 
@@ -57,9 +58,23 @@ class Answers:
         self.expired = 0
         self.is_shared = False
 
+    @property
+    def tables(self) -> frozenset[str]:
+        """The tables that the answers were read from, as far as they are named."""
+        return self._tables or frozenset()
+
     def are_stale(self) -> bool:
         """Tell whether a table behind the answers was written to."""
         return self._epochs.at(self._tables) != self._epoch
+
+    @contextmanager
+    def considering(self, before: int) -> Iterator[None]:
+        """Let members be considered again when the query for them fails, as Django refuses it in async code."""
+        try:
+            yield
+        except BaseException:
+            self.considered = before
+            raise
 
     def renew(self) -> None:
         """Forget stale answers, and begin anew."""
@@ -92,7 +107,6 @@ class PeerGroup:
         "path",
         "recalled",
         "recording",
-        "wholes",
     )
 
     def __init__(self, recording: Recording, path: Path, model: type[Model], epochs: Epochs) -> None:
@@ -102,7 +116,6 @@ class PeerGroup:
         self.misses: dict[Hashable, int] = {}
         self.latest: dict[Hashable, Answers] = {}
         self.recalled: dict[str, list[Any]] = {}
-        self.wholes: dict[str, Any] = {}
         self.meanings: set[Hashable] = set()
         self._epochs = epochs
         self._answers: dict[Hashable, Answers] = {}

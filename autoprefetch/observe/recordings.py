@@ -44,6 +44,7 @@ class Recording:
 
     __slots__ = (
         "_counts",
+        "_dirty",
         "_eager",
         "_epochs",
         "_has_news",
@@ -53,6 +54,7 @@ class Recording:
         "_rows",
         "_sizes",
         "_written",
+        "batched",
         "groups",
         "model",
         "profile",
@@ -70,6 +72,7 @@ class Recording:
         self.site = site
         self.model = model
         self.profile = profile
+        self.batched: set[Path] = set()
         self._epochs = epochs.here()
         self.groups: WeakValueDictionary[Path, PeerGroup] = WeakValueDictionary()
         self._eager = eager
@@ -80,7 +83,8 @@ class Recording:
         self._sizes: dict[Path, int] = {}
         self._rows: dict[Path, int] = {}
         self._written: dict[str, int] = {}
-        self._new = {"evaluations": 1, "rows": 0, "warm": int(bool(eager)), "queries": 0}
+        self._dirty: frozenset[str] = frozenset()
+        self._new = {"evaluations": 1, "rows": 0, "warm": int(bool(eager)), "queries": 0, "own": 0}
 
     @property
     def key(self) -> str:
@@ -98,17 +102,29 @@ class Recording:
         """Count instances that joined the peers at a path."""
         self._sizes[path] = self._sizes.get(path, 0) + instances
 
-    def evaluated(self, rows: int, queries: int) -> None:
-        """Count the rows of the root query, and queries that the evaluation itself ran."""
+    def evaluated(self, rows: int, own: int, ahead: int) -> None:
+        """Count the rows of the root query, the queries of the caller's own queryset, and those that loaded ahead."""
         self._new["rows"] += rows
-        self.ran(queries)
+        self._new["own"] += own
+        self.ran(own + ahead)
 
-    def loaded(self, path: Path, place: Callable[[], str], built: Span = ()) -> None:
-        """Count what plain Django would load lazily; `place` names where, and is asked on the first one only."""
+    def loaded(
+        self, path: Path, place: Callable[[], str], built: Span = (), tables: frozenset[str] = frozenset()
+    ) -> None:
+        """Count what plain Django would load lazily.
+
+        Args:
+            path: what is loaded.
+            place: names where; asked on the first load of a path only.
+            built: where a derived query was built.
+            tables: what it reads; a table that was written to before counts as written at this call site.
+        """
         count = self._counts.get(path)
         if count is None:
             count = self._counts[path] = _Count(evaluations=1, first_access=place(), built=built)
         count.loads += 1
+        for table in tables & self._dirty if self._dirty else ():
+            self._written[table] = self._written.get(table, 0) + 1
         self._tell()
 
     def ran(self, queries: int) -> None:
@@ -133,10 +149,8 @@ class Recording:
         self._eager |= paths
 
     def wrote(self, tables: frozenset[str]) -> None:
-        """Count a write to tables."""
-        for table in tables:
-            self._written[table] = self._written.get(table, 0) + 1
-        self._tell()
+        """Remember a write to tables; it counts once something is read from them afterwards."""
+        self._dirty |= tables
 
     def take(self) -> Profile:
         """Hand over what is new as counts to add to a profile."""
@@ -151,6 +165,7 @@ class Recording:
         return Profile(
             evaluations=new["evaluations"],
             rows=new["rows"],
+            own_queries=new["own"],
             warm=new["warm"],
             warm_queries=new["queries"] if is_warm else 0,
             usages=usages,

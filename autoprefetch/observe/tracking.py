@@ -63,7 +63,8 @@ class Touch:
         self.known = known
         self.path: Path = (*group.path, step)
         if known.kind is not Kind.GENERIC_FOREIGN_KEY:
-            self.recording.loaded(self.path, accessed_at, built.span if built is not None else ())
+            span = built.span if built is not None else ()
+            self.recording.loaded(self.path, accessed_at, span, known.tables)
 
     def refused(self) -> None:
         """Take note that Django refused the load because async code tried it."""

@@ -14,8 +14,8 @@ _in_use: ContextVar[tuple[ReferenceType[PeerGroup], ...]] = ContextVar("autopref
 
 def came_into_use(group: PeerGroup) -> None:
     """Remember the peers of a root query in this thread or task, as long as one of them lives."""
-    live = [other for other in _in_use.get() if other() is not None]
-    _in_use.set((*live[-_MOST + 1 :], ref(group)))
+    others = [other for other in in_use() if other.recording.key != group.recording.key]
+    _in_use.set((*map(ref, others[-_MOST + 1 :]), ref(group)))
 
 
 def forget() -> None:

@@ -39,24 +39,20 @@ class Derivation:
         name: the accessor.
         key_name: the attribute of the instance whose value the relation compares with.
         node: the lookup of the where tree that compares it; None where it is not one plain comparison.
-        whole: the shape of the queryset as it was built, which is that of `.all()`.
         built: where the application built it, as far as that was looked up.
 
     It holds the instance weakly, and pickles and copies as None.
     """
 
-    __slots__ = ("_instance", "built", "key_name", "name", "node", "whole")
+    __slots__ = ("_instance", "_query", "built", "key_name", "name", "node")
 
     def __init__(self, instance: Model, name: str, key_name: str, node: Any, query: Any) -> None:
         self._instance = ref(instance)
         self.name = name
         self.key_name = key_name
         self.node = node
-        group = states.group_of(instance)
-        if name not in group.wholes:
-            group.wholes[name] = _outline(query, node)
-        self.whole = group.wholes[name]
-        self.built = group.building(name)
+        self._query = ref(query)
+        self.built = states.group_of(instance).building(name)
 
     @property
     def instance(self) -> Any:
@@ -70,7 +66,9 @@ class Derivation:
 
     def step(self, queryset: Any) -> str:
         """Return the step that a queryset of instances takes: the accessor for `.all()`, else with its shape."""
-        return self.name if _outline(queryset.query, self.node) == self.whole else self.step_of(queryset.query)
+        # Every method clones the query, so it is the manager's own only in what `.all()` returns.
+        is_whole = self._query() is queryset.query and "." not in self.name
+        return self.name if is_whole else self.step_of(queryset.query)
 
     def step_of(self, query: Any) -> str:
         """Return the step of a path that a derived query takes: the accessor, with its shape in brackets."""

@@ -12,6 +12,8 @@ from typing import Any, TypeAlias, cast
 
 from django.db.models.query import RawQuerySet
 
+from autoprefetch.orm.counting import OneQuery, QueryCount
+
 ATTRIBUTE = "autoprefetch"
 AnyQuerySet: TypeAlias = Any
 """A `QuerySet` or a `RawQuerySet`; their private attributes, which both have, are in no stubs."""
@@ -64,3 +66,8 @@ def runnable(queryset: Any) -> Any:
 def rows_of(queryset: Any) -> list[Any]:
     """Return the rows of a queryset that is evaluated."""
     return cast("list[Any]", queryset._result_cache)
+
+
+def counting(queryset: AnyQuerySet) -> QueryCount:
+    """Return what counts the queries of a queryset; without prefetches there is one, and nothing to count."""
+    return QueryCount() if queryset._prefetch_related_lookups else OneQuery()

@@ -1,14 +1,15 @@
-"""The peer group of an instance, kept in its `_state` where Django 6.1 keeps `peers`, and how such instances load.
+"""The peer group of an instance, kept in its `_state`, and how such instances load.
 
-Django 6.1 leaves `peers` out of pickles and copies (`ModelState.__getstate__`, models/base.py); 5.2 and 6.0 do not know
-the attribute, so `install` gives them the same method. On 6.1 the instances also get a fetch mode of ours, which is how
-their lazy loads become known; it pickles as Django's own `FETCH_ONE`.
+The attribute is left out of pickles and copies, as Django 6.1 leaves out its own `peers` (`ModelState.__getstate__`,
+models/base.py; 5.2 and 6.0 have no such method). On 6.1 the instances also get a fetch mode of ours, which is how their
+lazy loads become known; it pickles as Django's own `FETCH_ONE`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pkgutil import resolve_name
 from typing import Any
 
 from django.db.models import Model
@@ -47,7 +48,7 @@ else:
                 fetcher.fetch_one(instance)
 
         def __reduce__(self) -> tuple[Any, ...]:
-            return type(FETCH_ONE), ()
+            return resolve_name, ("django.db.models.fetch_modes:FETCH_ONE",)
 
     TRACKED = _Tracked()
 
@@ -69,17 +70,18 @@ def _fetched(fetcher: Any, instance: Model) -> Any:
     return fetcher.field.get_cached_value(instance, default=None)
 
 
+_ATTRIBUTE = "autoprefetch_peers"
+
+
 def group_of(instance: Model) -> Any:
     """Return the peer group that an instance belongs to, or None."""
-    group = instance._state.__dict__.get("peers")
-    # A caller's own FETCH_PEERS keeps a list there.
-    return None if type(group) is list else group
+    return instance._state.__dict__.get(_ATTRIBUTE)
 
 
 def enter_rows(rows: list[Any], group: object) -> None:
     """Make the rows of an evaluation peers: one attribute a row is all the work that tracking adds to hydration."""
     for row in rows:
-        row._state.peers = group
+        row._state.autoprefetch_peers = group
 
 
 def enter(instances: Iterable[Any], group: object) -> list[Any]:
@@ -87,8 +89,8 @@ def enter(instances: Iterable[Any], group: object) -> list[Any]:
     entered = []
     for instance in instances:
         state = instance._state
-        if state.__dict__.get("peers") is not group:
-            state.peers = group
+        if state.__dict__.get(_ATTRIBUTE) is not group:
+            state.autoprefetch_peers = group
             entered.append(instance)
             if FETCH_ONE is not None and state.fetch_mode is FETCH_ONE:
                 state.fetch_mode = TRACKED
@@ -108,13 +110,16 @@ def tracked_rows(queryset: Any) -> Iterator[None]:
         queryset._fetch_mode = FETCH_ONE
 
 
-def _without_peers(self: ModelState) -> dict[str, Any]:
-    state = self.__dict__.copy()
-    state.pop("peers", None)
-    return state
-
-
 def install() -> None:
-    """Give `ModelState` the pickling of Django 6.1 where it has none of its own (5.2, 6.0)."""
-    if "__getstate__" not in ModelState.__dict__:
-        ModelState.__getstate__ = _without_peers  # type: ignore[method-assign]
+    """Leave the peer group out of what is pickled and copied."""
+    state: Any = ModelState
+    plain = state.__dict__.get("__getstate__", lambda self: self.__dict__.copy())
+
+    def getstate(self: Any) -> dict[str, Any]:
+        kept: dict[str, Any] = plain(self)
+        kept.pop(_ATTRIBUTE, None)
+        if FETCH_ONE is not None and kept.get("fetch_mode") is TRACKED:
+            kept["fetch_mode"] = FETCH_ONE
+        return kept
+
+    state.__getstate__ = getstate
