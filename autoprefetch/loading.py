@@ -110,12 +110,11 @@ class Loading:
 
     def touched(self, compiler: Any, derivation: Any, result_type: str, touch: tracking.Touch) -> batching.Touched:
         """Describe a statement that is about to run, with the sizes that its batches may have."""
-        most = conf.current().max_batch
-        is_known = touch.path in touch.recording.profile.usages or touch.path in touch.recording.batched
-        touch.recording.batched.add(touch.path)
-        return batching.Touched(
-            compiler, derivation, result_type, most if is_known else min(batching.FIRST, most), most
-        )
+        most, recording = conf.current().max_batch, touch.recording
+        first = min(batching.FIRST * batching.WIDER ** (len(touch.path) - 1), most)
+        is_known = touch.path in recording.profile.usages or touch.path in recording.batched
+        recording.batched.add(touch.path)
+        return batching.Touched(compiler, derivation, result_type, most if is_known else first, most)
 
     def replay(self, compiler: Any, derivation: Any, result_type: str) -> Any:
         """Return the raw rows of a statement from a batch, or None when it has to run."""

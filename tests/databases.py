@@ -15,6 +15,8 @@ from django.db import connections
 
 #: The parameters of the fixture `database`, and the alias that each stands for.
 ALIASES = {"sqlite": "default", "postgresql": "postgresql", "mariadb": "mariadb"}
+if os.environ.get("AUTOPREFETCH_ONLY_SQLITE"):
+    ALIASES = {"sqlite": "default"}
 
 REQUIRED = bool(os.environ.get("AUTOPREFETCH_REQUIRE_DATABASES"))
 
@@ -82,13 +84,14 @@ def reason_missing(connect: Callable[[], None]) -> str | None:
 MISSING = {
     alias: reason
     for alias, connect in {"postgresql": connect_to_postgresql, "mariadb": connect_to_mariadb}.items()
+    if alias in ALIASES
     if (reason := reason_missing(connect))
 }
 
 DATABASES = {
     alias: settings
     for alias, settings in {"default": SQLITE, "postgresql": POSTGRESQL, "mariadb": MARIADB}.items()
-    if alias not in MISSING
+    if alias in ALIASES.values() and alias not in MISSING
 }
 
 

@@ -17,6 +17,9 @@ from autoprefetch.plan.relations import Kind, Relation
 FIRST = 100
 """Parents in the first to-many batch of a call site that is not known yet: a loop that stops early has loaded few."""
 
+WIDER = 5
+"""How many times more they are at each level below, where each parent of the level above has brought several."""
+
 MISSES = 2
 """Batches of one shape that a write expired, or that only their own instance used, before it stays lazy."""
 

@@ -94,6 +94,7 @@ class PeerGroup:
 
     __slots__ = (
         "__weakref__",
+        "_ahead",
         "_answers",
         "_buildings",
         "_epochs",
@@ -118,6 +119,7 @@ class PeerGroup:
         self.recalled: dict[str, list[Any]] = {}
         self.meanings: set[Hashable] = set()
         self._epochs = epochs
+        self._ahead: dict[str, Answers] = {}
         self._answers: dict[Hashable, Answers] = {}
         self._buildings: dict[str, int] = {}
         self._indexes: dict[str, dict[Any, ReferenceType[Any]]] = {}
@@ -155,6 +157,15 @@ class PeerGroup:
         self._indexed[attname] = len(self._members)
         found = index.get(value)
         return None if found is None else found()
+
+    def loaded_ahead(self, name: str, tables: frozenset[str]) -> None:
+        """Remember when a to-many relation was prefetched for the members."""
+        self._ahead[name] = Answers(self._epochs, tables)
+
+    def is_stale(self, name: str) -> bool:
+        """Tell whether a to-many relation was prefetched before a write to one of its tables."""
+        ahead = self._ahead.get(name)
+        return ahead is not None and ahead.are_stale()
 
     def answers_for(self, key: Hashable, tables: frozenset[str] | None) -> Answers:
         """Return the answers for a relation or shape; empty ones when there are none, or a write made them stale."""

@@ -27,7 +27,7 @@ def track_rows(recording: Recording, rows: list[Any]) -> PeerGroup:
     return group
 
 
-def track_branches(recording: Recording, instances: Iterable[Any], branches: Iterable[Branch]) -> None:
+def track_branches(recording: Recording, instances: list[Any], branches: Iterable[Branch]) -> None:
     """Make the instances peers that a join or a prefetch has loaded along the branches of a plan."""
     for branch in branches:
         if branch.method is Method.LAZY:
@@ -35,6 +35,9 @@ def track_branches(recording: Recording, instances: Iterable[Any], branches: Ite
         below = loaded.related(instances, branch.relation)
         if branch.relation.kind is Kind.GENERIC_FOREIGN_KEY:
             below = [row for row in below if type(row) is branch.target]
+        if branch.method is Method.PREFETCH and branch.relation.is_to_many and instances:
+            parents = recording.group(branch.path[:-1], type(next(iter(instances))))
+            parents.loaded_ahead(branch.relation.name, branch.relation.tables)
         _enter(recording, branch.path, branch.target, below)
         track_branches(recording, below, branch.below)
 

@@ -172,7 +172,7 @@ class _Batch:
     def copy(self) -> tuple[Any, int]:
         """Return a copy of the peer's query that selects the key as well, and where the key is compared."""
         query = self.plain.chain()
-        query.__dict__.pop(derivations.ATTRIBUTE, None)
+        query.__dict__[derivations.ATTRIBUTE] = None  # it is nobody's derived query, and is not to be recognised as one
         at = _place(query, self.node)
         assert at is not None
         return query, at
@@ -192,9 +192,7 @@ class _Batch:
     def single(self, keys: Sequence[Any]) -> dict[Any, Rows] | None:
         query = self.for_all(keys)
         exists = _is_exists(query)
-        empty = [] if exists else [a.empty_result_set_value for a in query.annotation_select.values()]
-        if any(value is NotImplemented for value in empty):
-            return None
+        empty = [annotation.empty_result_set_value for annotation in query.annotation_select.values()]
         query.clear_limits()
         query.clear_ordering(force=True)
         query.group_by = None if exists else (self.column,)
@@ -203,10 +201,18 @@ class _Batch:
         compiler = query.get_compiler(self.using)
         rows = (row for chunk in compiler.execute_sql(MULTI) for row in chunk)
         found = self.grouped(rows, compiler, keys)
-        if found is not None and not exists:
-            for key in keys:
-                found.setdefault(key, [tuple(empty)])
+        missing = [key for key in keys if found is not None and key not in found]
+        if found is not None and missing and not exists:
+            # A parent without rows has no group; what its own statement gives is the same for all of them.
+            row = self.alone(missing[0]) if NotImplemented in empty else tuple(empty)
+            found |= {key: [row] for key in missing}
         return found
+
+    def alone(self, key: Any) -> tuple[Any, ...]:
+        """Run the statement of one peer."""
+        query, at = self.copy()
+        query.where.children[at] = type(self.node)(self.node.lhs, key)
+        return tuple(query.get_compiler(self.using).execute_sql(SINGLE))
 
     def sliced(self, keys: Sequence[Any]) -> dict[Any, Rows] | None:
         """Run the peer's own statement once for each key: each arm ends where its own LIMIT ends.

@@ -200,6 +200,9 @@ def _deriving_from_cache(plain: Callable[[Any], Any], accessor: str) -> Callable
     # A prefetched set was built before its parent was tracked; what is chained from it is a derived query all the same.
     @wraps(plain)
     def get_queryset(self: Any) -> Any:
+        group = states.group_of(self.instance)
+        if group is not None and group.is_stale(accessor):
+            self._remove_prefetched_objects()  # plain Django asks again each time, and so sees the write
         queryset = plain(self)
         return queryset if queryset._query.__dict__.get(ATTRIBUTE) else _derived(self, accessor, queryset)
 

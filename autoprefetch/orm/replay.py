@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from django.db.models import QuerySet
 from django.db.models.sql import Query
 from django.db.models.sql.compiler import SQLCompiler
 from django.db.models.sql.constants import MULTI, SINGLE
@@ -32,7 +33,7 @@ def install(engine: Engine) -> None:
             self.has_extra_select = False
             return [state[FEED]]
         derivation = state.get(derivations.ATTRIBUTE)
-        if derivation is None and result_type == SINGLE:
+        if result_type == SINGLE and derivations.ATTRIBUTE not in state:
             derivation = engine.recognise(self)
         # An UPDATE or DELETE that was made from the queryset carries its derivation along.
         if derivation is not None and type(self.query) is Query and derivation.is_live():
@@ -64,11 +65,14 @@ def fill(queryset: Any, rows: list[Any]) -> None:
                     continue
                 if field.attname in row.__dict__:
                     field.set_cached_value(row, parent)
-                else:
-                    setattr(row, field.name, parent)  # sets the deferred column as well, as Django's iterable does
+                elif not _LEAVES_DEFERRED:
+                    setattr(row, field.name, parent)
     queryset._result_cache = rows
     queryset._prefetch_done = True
 
+
+# `ModelIterable` sets the parent and its column too where that column is deferred; from Django 6.1 on it sets neither.
+_LEAVES_DEFERRED = hasattr(QuerySet, "fetch_mode")
 
 Making = tuple[type, type, str | None, tuple[str, ...]]
 
