@@ -15,10 +15,10 @@ from django.db import connections
 
 #: The parameters of the fixture `database`, and the alias that each stands for.
 ALIASES = {"sqlite": "default", "postgresql": "postgresql", "mariadb": "mariadb"}
-if os.environ.get("AUTOPREFETCH_ONLY_SQLITE"):
-    ALIASES = {"sqlite": "default"}
 
-REQUIRED = bool(os.environ.get("AUTOPREFETCH_REQUIRE_DATABASES"))
+#: Some runs, of further versions, are asked to leave the servers alone.
+ONLY_SQLITE = bool(os.environ.get("AUTOPREFETCH_ONLY_SQLITE"))
+REQUIRED = not ONLY_SQLITE and bool(os.environ.get("AUTOPREFETCH_REQUIRE_DATABASES"))
 
 #: Runs at the same time, as those of tox, must not meet in one test database.
 TEST_NAME = f"test_autoprefetch_{os.getpid()}"
@@ -74,6 +74,8 @@ def connect_to_mariadb() -> None:
 
 def reason_missing(connect: Callable[[], None]) -> str | None:
     """Say in one line why `connect` fails, None if it does not."""
+    if ONLY_SQLITE:
+        return "AUTOPREFETCH_ONLY_SQLITE is set"
     try:
         connect()
     except Exception as error:  # each driver has its own, and all mean "not here"
@@ -84,14 +86,13 @@ def reason_missing(connect: Callable[[], None]) -> str | None:
 MISSING = {
     alias: reason
     for alias, connect in {"postgresql": connect_to_postgresql, "mariadb": connect_to_mariadb}.items()
-    if alias in ALIASES
     if (reason := reason_missing(connect))
 }
 
 DATABASES = {
     alias: settings
     for alias, settings in {"default": SQLITE, "postgresql": POSTGRESQL, "mariadb": MARIADB}.items()
-    if alias in ALIASES.values() and alias not in MISSING
+    if alias not in MISSING
 }
 
 
