@@ -52,8 +52,8 @@ def thrice(run: Callable[[], Any]) -> list[int]:
 
 
 def test_auto_learns_and_applies():
-    """The default: seventeen queries, then one."""
-    assert thrice(authors_of_books) == [17, 1, 1]
+    """The default: two queries in place of seventeen, then one."""
+    assert thrice(authors_of_books) == [2, 1, 1]
 
 
 # learn --------------------------------------------------------------------------------------------------------------
@@ -102,7 +102,7 @@ def test_apply_applies_what_is_known():
         with override(MODE=mode):
             return queries_of(authors_of_books)
 
-    assert [run(mode) for mode in ("auto", "apply", "apply")] == [17, 1, 1]
+    assert [run(mode) for mode in ("auto", "apply", "apply")] == [2, 1, 1]
 
 
 def test_apply_learns_nothing():
@@ -125,7 +125,7 @@ def test_apply_learns_nothing():
             ("apply", lambda book: (book.author, list(book.tags.all()))),
         ]
     ]
-    assert counts == [17, 17, 17]
+    assert counts == [2, 17, 17]
     assert seen[0] == seen[1] == seen[2]
 
 
@@ -396,7 +396,7 @@ def test_strict_applies_first_and_raises_only_for_what_is_left():
             seen.append(run(mode, use))
         except LazyLoadError as refusal:
             seen.append(str(refusal))
-    assert seen[:2] == [33, 2]
+    assert seen[:2] == [3, 2]
     assert "Book.publisher" in seen[2]
 
 
@@ -499,7 +499,7 @@ def test_marks_are_inert_once_switched_off():
         with override(MODE=mode):
             return queries_of(lambda: [book.author for book in books.all()])
 
-    assert [run(mode) for mode in ("auto", "off", "off", "auto")] == [17, 17, 17, 1]
+    assert [run(mode) for mode in ("auto", "off", "off", "auto")] == [2, 17, 17, 1]
     [site] = report().call_sites
     assert site.profile.evaluations == 2
 
@@ -580,7 +580,7 @@ def test_what_is_not_ignored_is_loaded_ahead():
     """A pattern concerns what it names."""
     with override(IGNORE=["library.Book.publisher", "shop.views:*"]):
         publishers = Book.objects.exclude(publisher=None).count()
-        assert thrice(publishers_too) == [17 + publishers, 1 + publishers, 1 + publishers]
+        assert thrice(publishers_too) == [2 + publishers, 1 + publishers, 1 + publishers]
 
 
 def test_ignore_of_auto_leaves_a_relation_lazy():
@@ -590,4 +590,5 @@ def test_ignore_of_auto_leaves_a_relation_lazy():
         return [(book.author.name, book.publisher) for book in auto(Book.objects.all(), ignore=["author"])]
 
     publishers = Book.objects.exclude(publisher=None).count()
-    assert thrice(run) == [17 + publishers, 17, 17]
+    assert publishers > 1
+    assert thrice(run) == [18, 17, 17]

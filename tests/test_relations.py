@@ -627,4 +627,6 @@ def test_relation(row: Row, database: str) -> None:
     """A view returns the same plain, cold and warm, and takes the queries that the table says."""
     plain, cold, warm = plain_cold_warm(row.view)
     assert plain.error is None
-    assert (plain.queries, cold.queries, warm.queries) == (row.plain, row.cold, row.warm), f"cold: {cold.log}\nwarm: {warm.log}"
+    assert (plain.queries, cold.queries, warm.queries) == (row.plain, row.cold, row.warm), (
+        f"cold: {cold.log}\nwarm: {warm.log}"
+    )

@@ -13,7 +13,7 @@ from autoprefetch.advise.reports import CallSiteReport, Report
 from autoprefetch.learn.profiles import Profile, Usage
 from tests.library.models import Author, Book
 
-LEARNED = Profile(4, 64, 3, 6, {("author",): Usage(1, 16, 16, 16, eager=3), ("tags",): Usage(4, 64, 64, 90)}, {})
+LEARNED = Profile(4, 64, 4, 3, 6, {("author",): Usage(1, 16, 16, 16, eager=3), ("tags",): Usage(4, 64, 64, 90)}, {})
 
 
 def site(name: str = "view (shop/views.py:42)", profile: Profile = LEARNED, **values: Any) -> CallSiteReport:
@@ -26,9 +26,9 @@ def site(name: str = "view (shop/views.py:42)", profile: Profile = LEARNED, **va
     [
         (Profile(), 0),
         (Profile(1, 16, usages={("author",): Usage(1, 16, 16)}), 0),
-        (Profile(2, 32, 1, 1, {("author",): Usage(1, 16, 16, eager=1)}), 16),
-        (Profile(11, 176, 10, 10, {("author",): Usage(1, 16, 16, eager=10)}), 160),
-        (Profile(2, 32, 1, 40, {("author",): Usage(1, 16, 16, eager=1)}), 0),
+        (Profile(2, 32, 2, 1, 1, {("author",): Usage(1, 16, 16, eager=1)}), 16),
+        (Profile(11, 176, 11, 10, 10, {("author",): Usage(1, 16, 16, eager=10)}), 160),
+        (Profile(2, 32, 2, 1, 40, {("author",): Usage(1, 16, 16, eager=1)}), 0),
     ],
 )
 def test_saved_queries_are_those_of_the_warm_evaluations(profile, saved):

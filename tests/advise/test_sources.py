@@ -104,11 +104,18 @@ def test_methods_can_be_put_behind_the_expression(call, tmp_path):
     assert isinstance(alone.func, ast.Attribute)
 
 
-@pytest.mark.parametrize("call", ["auto(*[Book.objects.all()])", "auto(source=Book.objects.all())", "auto()"])
+@pytest.mark.parametrize("call", ["auto(*[Book.objects.all()])", "auto(**{})", "auto()"])
 def test_a_call_without_a_first_argument_has_no_source(call, tmp_path):
     """Then the methods are given to append."""
     [place] = located(tmp_path, call)
     assert source_of(place) is None
+
+
+def test_a_first_argument_by_its_name_is_found(tmp_path):
+    """`auto(source=...)` is the same call."""
+    [place] = located(tmp_path, "auto(source=Book.objects.all())")
+    source = source_of(place)
+    assert (source.call, source.expression) == ("auto(source=Book.objects.all())", "Book.objects.all()")
 
 
 def test_a_call_in_a_method_that_is_indented_is_found(tmp_path):

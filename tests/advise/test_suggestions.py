@@ -279,8 +279,8 @@ def test_the_text_gives_fact_place_and_remedy():
 
 def test_further_edits_are_in_the_text():
     """A second change at another line, when there is one."""
-    made = Suggestion(
-        "view (shop/views.py:42)", "library.Book", "b", "a", (), (Edit("shop/views.py:50", "book.top"),), 9, 2, True
-    )
+    edit = Edit("shop/views.py:50", "author.books.order_by('-pk')[:5]", "author.latest_books")
+    made = Suggestion("view (shop/views.py:42)", "library.Book", "b", "a", (), (edit,), 9, 2, True)
     assert "shop/views.py:50" in made.as_text()
-    assert "book.top" in str(made)
+    assert edit.replaces in made.as_text()
+    assert edit.code in str(made)

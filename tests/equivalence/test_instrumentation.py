@@ -163,7 +163,7 @@ def test_d8_what_is_learned_needs_no_context_variable(database: str) -> None:
 
     for _ in range(3):
         contextvars.Context().run(view)
-    assert counts == [17, 1, 1]
+    assert counts == [2, 1, 1]
 
 
 TEMPLATE = (

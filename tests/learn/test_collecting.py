@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from autoprefetch.learn.collecting import Collector
@@ -30,8 +31,12 @@ class News:
         return Profile(evaluations=new)
 
 
-def collector() -> Collector:
-    return Collector(MemoryStore(100))
+def collector(failed: Callable[[str, Exception], None] | None = None) -> Collector:
+    return Collector(MemoryStore(100), failed or _unexpected)
+
+
+def _unexpected(key: str, fault: Exception) -> None:
+    raise AssertionError(key) from fault
 
 
 def evaluations(found: Collector, key: str) -> int:
@@ -56,6 +61,30 @@ def test_news_are_merged_once():
     assert found.merge() == {"a", "b"}
     assert found.merge() == frozenset()
     assert (evaluations(found, "a"), evaluations(found, "b")) == (1, 1)
+
+
+def test_what_is_forgotten_is_not_merged():
+    """News from before a reset do not come back."""
+    found = collector()
+    News("a", found).tell()
+    found.forget()
+    assert found.merge() == frozenset()
+    assert evaluations(found, "a") == 0
+
+
+def test_news_that_cannot_be_merged_are_told_and_keep_no_other_back():
+    """Who has brought them is to blame."""
+
+    class Broken(News):
+        def take(self) -> Profile:
+            raise ValueError
+
+    failed: list[tuple[str, type[Exception]]] = []
+    found = collector(lambda key, fault: failed.append((key, type(fault))))
+    for news in (News("a", found), Broken("b", found), News("c", found)):
+        news.tell()
+    assert found.merge() == {"a", "c"}
+    assert failed == [("b", ValueError)]
 
 
 def test_threads_that_tell_and_merge_lose_nothing():

@@ -16,9 +16,10 @@ ARCHIVE = ("author", "archive")
 
 counts = st.integers(min_value=0, max_value=1000)
 usages = st.builds(Usage, counts, counts, counts, counts, counts, counts, st.just("here"))
-paths = st.sampled_from([AUTHOR, ARCHIVE, ("tags",), ("books()",)])
+paths = st.sampled_from([AUTHOR, ARCHIVE, ("tags",), ("books(5c1e02f9)",)])
 profiles = st.builds(
     Profile,
+    counts,
     counts,
     counts,
     counts,
@@ -57,11 +58,13 @@ def test_merging_leaves_its_parts_as_they_were(first, second):
 
 def test_counts_add_up():
     """Each field on its own."""
-    one = Profile(1, 10, 0, 0, {AUTHOR: Usage(1, 10, 4, 4, 0, 0, "here")}, {"library_book": 1})
-    other = Profile(2, 5, 1, 3, {AUTHOR: Usage(1, 5, 5, 5, 1, 1, "there"), ARCHIVE: Usage(1, 5, 2)}, {"library_tag": 2})
+    one = Profile(1, 10, 1, 0, 0, {AUTHOR: Usage(1, 10, 4, 4, 0, 0, "here")}, {"library_book": 1})
+    both = {AUTHOR: Usage(1, 5, 5, 5, 1, 1, "there"), ARCHIVE: Usage(1, 5, 2)}
+    other = Profile(2, 5, 4, 1, 3, both, {"library_tag": 2})
     assert one.merged_with(other) == Profile(
         3,
         15,
+        5,
         1,
         3,
         {AUTHOR: Usage(2, 15, 9, 9, 1, 1, "here"), ARCHIVE: Usage(1, 5, 2)},
@@ -86,6 +89,7 @@ def test_the_first_known_place_is_kept():
         (Profile(evaluations=4, warm=3, usages={AUTHOR: Usage(1, 16, 16, eager=3)}), 17),
         (Profile(evaluations=1, usages={AUTHOR: Usage(1, 16, 16), ARCHIVE: Usage(1, 16, 10)}), 27),
         (Profile(evaluations=4, usages={AUTHOR: Usage(1, 16, 16)}), 5),
+        (Profile(evaluations=4, own_queries=8, usages={AUTHOR: Usage(4, 64, 64)}), 18),
     ],
 )
 def test_the_queries_of_plain_django_are_those_of_an_average_evaluation(profile, queries):
@@ -95,7 +99,12 @@ def test_the_queries_of_plain_django_are_those_of_an_average_evaluation(profile,
 
 @pytest.mark.parametrize(
     ("profile", "queries"),
-    [(Profile(evaluations=3), None), (Profile(3, 48, 2, 2), 1), (Profile(3, 48, 2, 6), 3), (Profile(3, 48, 2, 5), 2.5)],
+    [
+        (Profile(evaluations=3), None),
+        (Profile(3, 48, 3, 2, 2), 1),
+        (Profile(3, 48, 3, 2, 6), 3),
+        (Profile(3, 48, 3, 2, 5), 2.5),
+    ],
 )
 def test_the_warm_queries_are_measured(profile, queries):
     """Unknown before the first warm evaluation, an average after it."""
@@ -104,8 +113,15 @@ def test_the_warm_queries_are_measured(profile, queries):
 
 @pytest.mark.parametrize(
     ("path", "derived"),
-    [((), False), (AUTHOR, False), (("books()",), True), (("author", "books()"), True), (("books()", "tags"), True)],
+    [
+        (AUTHOR, False),
+        (ARCHIVE, False),
+        (("books(5c1e02f9)",), True),
+        (("author", "books(5c1e02f9)"), True),
+        (("books(5c1e02f9)", "tags"), False),
+        (("subject[library.Book]",), False),
+    ],
 )
-def test_a_path_through_a_derived_query_is_known_as_such(path, derived):
-    """Such a path cannot be loaded by name."""
+def test_a_path_that_ends_in_a_derived_query_is_known_as_such(path, derived):
+    """Such a path cannot be loaded by name; what lies below it can, from there."""
     assert is_derived(path) is derived

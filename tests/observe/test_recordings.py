@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import gc
 import pickle
+import re
 import weakref
 from typing import Any
 
@@ -14,7 +15,7 @@ from django.core.signals import request_finished, request_started
 
 import autoprefetch
 from autoprefetch import auto, override, report
-from autoprefetch.learn.profiles import Profile, Usage
+from autoprefetch.learn.profiles import Profile, Usage, is_derived
 from autoprefetch.observe.callsites import CallSite, location_of
 from autoprefetch.observe.recordings import Recording
 from tests.library.models import Author, Book, Comment, Copy, Publisher
@@ -85,12 +86,24 @@ def test_a_missing_reverse_one_to_one_is_a_load():
 
 def test_each_step_of_a_chain_is_a_path():
     """What is loaded below a relation is offered to what the relation brought."""
-    for copied in auto(Copy.objects.order_by("pk")):
-        assert copied.book.author.name
+    with override(MODE="learn"):
+        for copied in auto(Copy.objects.order_by("pk")):
+            assert copied.book.author.name
     assert set(profile().usages) == {("book",), ("book", "author")}
     offered, loads = counts("book")
     assert offered == loads == Copy.objects.count()
     assert counts("book", "author") == (loads, loads)
+
+
+def test_rows_that_share_an_instance_are_counted_as_in_plain_django():
+    """A batch gives copies of one book the same book, which loads its author once; plain Django asks for each copy."""
+    for copied in auto(Copy.objects.order_by("pk")):
+        assert copied.book.author.name
+    copies = Copy.objects.count()
+    books = Copy.objects.values("book").distinct().count()
+    assert counts("book") == (copies, copies)
+    assert counts("book", "author") == (books, copies)
+    assert books < copies
 
 
 def test_the_rows_of_a_set_are_counted():
@@ -127,7 +140,19 @@ def test_a_derived_query_is_a_path_that_is_not_the_whole_set():
     for author in auto(Author.objects.all()):
         list(author.books.all())
         list(author.books.order_by("-pages")[:1])
-    assert set(profile().usages) == {("books",), ("books()",)}
+    found = sorted(profile().usages)
+    assert found[0] == ("books",)
+    assert re.fullmatch(r"books\([0-9a-f]{8}\)", found[1][0])
+    assert [is_derived(path) for path in found] == [False, True]
+
+
+def test_derived_queries_of_one_shape_are_one_path():
+    """Two shapes of one relation are two, whatever the key of the parent."""
+    for author in auto(Author.objects.all()):
+        list(author.books.order_by("-pages")[:1])
+        author.books.count()
+    assert len(profile().usages) == 2
+    assert all(counts(*path) == (8, 8) for path in profile().usages)
 
 
 def test_an_evaluation_that_loads_nothing_counts():
@@ -249,7 +274,7 @@ def test_a_write_while_the_rows_are_in_use_is_counted():
     for book in auto(Book.objects.all()):
         book.author.name += "!"
         book.author.save()
-    assert profile().written["library_author"] == 16
+    assert profile().written["library_author"] == 15  # what was loaded after the first write
 
 
 def test_a_write_after_the_rows_are_gone_is_not_counted():
@@ -285,7 +310,7 @@ def test_reset_closes_what_is_being_recorded():
             Publisher.objects.update(name="anybody")
             assert before[0].author
         before += run()
-    assert profile() == Profile(evaluations=1, rows=16)
+    assert profile() == Profile(evaluations=1, rows=16, own_queries=1)
 
 
 # On its own ---------------------------------------------------------------------------------------------------------
@@ -293,7 +318,7 @@ def test_reset_closes_what_is_being_recorded():
 
 def recording(news: list[Recording], eager: frozenset[tuple[str, ...]] = frozenset()) -> Recording:
     site = CallSite("a key", location_of(_frame()), "library.Book")
-    return Recording(site, Book, eager, news.append)
+    return Recording(site, Book, eager, Profile(), news.append)
 
 
 def _frame() -> Any:
@@ -307,7 +332,7 @@ def test_news_are_told_once_until_they_are_taken():
     news: list[Recording] = []
     found = recording(news)
     found.entered((), 10)
-    found.evaluated(10, 1)
+    found.evaluated(10, 1, 0)
     for _ in range(10):
         found.loaded(("author",), lambda: "here")
     assert news == [found]
@@ -320,7 +345,7 @@ def test_what_was_taken_is_not_handed_over_again():
     """Two takes add up to the whole."""
     found = recording([])
     found.entered((), 10)
-    found.evaluated(10, 1)
+    found.evaluated(10, 1, 0)
     for _ in range(4):
         found.loaded(("author",), lambda: "here")
     first = found.take()
@@ -352,7 +377,20 @@ def test_an_evaluation_with_a_plan_counts_as_warm():
     """Its queries are measured, its eager paths noted."""
     found = recording([], frozenset({("author",)}))
     found.entered((), 10)
-    found.evaluated(10, 1)
+    found.evaluated(10, 1, 0)
     taken = found.take()
     assert (taken.warm, taken.warm_queries) == (1, 1)
     assert taken.usages["author",].eager == 1
+
+
+def test_what_loads_is_told_apart_from_what_really_ran():
+    """`loaded` counts what plain Django would load, `ran` the queries that were sent."""
+    found = recording([], frozenset({("author",)}))
+    found.entered((), 10)
+    found.evaluated(10, 1, 2)
+    for _ in range(10):
+        found.loaded(("tags",), lambda: "here")
+    found.ran(1)
+    taken = found.take()
+    assert taken.usages["tags",].loads == 10
+    assert (taken.own_queries, taken.warm_queries) == (1, 4)

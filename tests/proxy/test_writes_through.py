@@ -5,7 +5,7 @@ import datetime
 import pytest
 from django.db.models import F
 
-from autoprefetch import auto, reset
+from autoprefetch import auto, report, reset
 from tests.databases import count_queries
 from tests.library.models import Author, Book, Loan, Tag
 from tests.proxy.comparing import assert_same, assert_same_or_less, plainly, run, runs
@@ -151,9 +151,12 @@ def test_a_reset_forgets_the_rows_that_are_in_use():
     kept, counts = [], []
     for name in ("first", "second"):
         counts.append([queries(kept) for _ in range(2)])
+        [site] = report().call_sites
+        assert site.profile.written == {}
         reset()
         Tag.objects.update(name=name)
-    assert counts == [[17, 2], [17, 2]]
+        assert report().call_sites == ()
+    assert counts == [[2, 2], [2, 2]]
 
 
 def test_a_plain_model_instance_is_not_automatic():
