@@ -14,7 +14,7 @@ from autoprefetch.apply import batching, planning, rewriting
 from autoprefetch.apply.batching import NOTHING
 from autoprefetch.apply.standing import Standing, Standings
 from autoprefetch.errors import LazyLoadError
-from autoprefetch.faults import shielded
+from autoprefetch.faults import quarantine, shielded
 from autoprefetch.observe import places, recognising, tracking, writes
 from autoprefetch.observe.callsites import Location
 from autoprefetch.orm import derivations, marks, replay, states
@@ -110,7 +110,7 @@ class Loading:
 
     def touched(self, compiler: Any, derivation: Any, result_type: str, touch: tracking.Touch) -> batching.Touched:
         """Describe a statement that is about to run, with the sizes that its batches may have."""
-        most, recording = conf.current().max_batch, touch.recording
+        most, recording = min(conf.current().max_batch, batching.MOST), touch.recording
         first = min(batching.FIRST * batching.WIDER ** (len(touch.path) - 1), most)
         is_known = touch.path in recording.profile.usages or touch.path in recording.batched
         recording.batched.add(touch.path)
@@ -170,6 +170,10 @@ class Loading:
         if config.mode == "apply" and touch.path not in touch.recording.profile.usages:
             return False
         return not planning.choices(standing, config).ignores(touch.path, touch.known)
+
+    def faulted(self, instance: Model, fault: Exception) -> None:
+        """Quarantine the call site that loaded an instance."""
+        quarantine(self.standing_of(instance), fault)
 
     def wrote(self, tables: frozenset[str], everything: bool) -> None:
         """Take note of a statement that writes to tables, and of whether others may have changed as well."""

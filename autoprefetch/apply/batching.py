@@ -20,6 +20,9 @@ FIRST = 100
 WIDER = 5
 """How many times more they are at each level below, where each parent of the level above has brought several."""
 
+MOST = 30_000
+"""Parents in a batch at the most, whatever `MAX_BATCH` says: databases limit the parameters of a statement."""
+
 MISSES = 2
 """Batches of one shape that a write expired, or that only their own instance used, before it stays lazy."""
 

@@ -23,6 +23,7 @@ from autoprefetch.orm.forms import expressions_of, has_raw, is_totally_ordered
 _KEY = "autoprefetch_key"
 _PARENTS = "autoprefetch_parents"
 _ARMS = 500  # SQLite's limit on the terms of a compound SELECT
+_PARAMETERS = 30_000  # SQLite's limit on the parameters of a statement is 32,766, PostgreSQL's 65,535
 
 Rows = list[tuple[Any, ...]]
 
@@ -227,7 +228,8 @@ class _Batch:
         compiler = query.get_compiler(self.using)
         arm, params = compiler.as_sql(with_col_aliases=True)
         rows: Rows = []
-        for some in _chunks(keys, len(keys) if is_lateral else _ARMS):
+        most = min(_ARMS, max(_PARAMETERS // max(len(params), 1), 1))
+        for some in _chunks(keys, len(keys) if is_lateral else most):
             with self.connection.cursor() as cursor:
                 cursor.execute(*(self.lateral if is_lateral else self.arms)(arm, params, some))
                 rows += cursor.fetchall()

@@ -22,6 +22,7 @@ from django.db.models.sql import Query
 from django.db.models.sql.where import AND
 
 from autoprefetch.orm import states
+from autoprefetch.orm.engine import Engine
 
 ATTRIBUTE = "autoprefetch_derivation"
 _MADE_BY_DJANGO = (
@@ -157,7 +158,7 @@ def _clause(child: Any) -> Any:
     return type(child).__name__, str(getattr(child, "lhs", ""))
 
 
-def install() -> None:
+def install(engine: Engine) -> None:
     """Watch the managers that to-many accessors give."""
     plain = ReverseManyToOneDescriptor.__get__
 
@@ -165,7 +166,7 @@ def install() -> None:
     def get(self: Any, instance: Any, cls: Any = None) -> Any:
         manager = plain(self, instance, cls)
         if instance is not None and type(manager) not in _watched:
-            _watch(type(manager), _accessor(self))
+            _watch(type(manager), _accessor(self), engine)
         return manager
 
     ReverseManyToOneDescriptor.__get__ = get  # type: ignore[method-assign]
@@ -177,26 +178,28 @@ def _accessor(descriptor: Any) -> str:
     return str(descriptor.rel.get_accessor_name() if is_behind else descriptor.field.name)
 
 
-def _watch(manager_class: Any, accessor: str) -> None:
+def _watch(manager_class: Any, accessor: str, engine: Engine) -> None:
     _watched.add(manager_class)
     if manager_class.__qualname__ not in _MADE_BY_DJANGO:
         return
-    manager_class._apply_rel_filters = _deriving(manager_class._apply_rel_filters, accessor)
-    manager_class.get_queryset = _deriving_from_cache(manager_class.get_queryset, accessor)
+    manager_class._apply_rel_filters = _deriving(manager_class._apply_rel_filters, accessor, engine)
+    manager_class.get_queryset = _deriving_from_cache(manager_class.get_queryset, accessor, engine)
     if "constrained_target" in manager_class.__dict__:
         # count() and exists() of a many-to-many may ask the through table alone.
-        manager_class.constrained_target = property(_constraining(manager_class.constrained_target.fget, accessor))
+        manager_class.constrained_target = property(
+            _constraining(manager_class.constrained_target.fget, accessor, engine)
+        )
 
 
-def _deriving(plain: Callable[[Any, Any], Any], accessor: str) -> Callable[[Any, Any], Any]:
+def _deriving(plain: Callable[[Any, Any], Any], accessor: str, engine: Engine) -> Callable[[Any, Any], Any]:
     @wraps(plain)
     def apply_rel_filters(self: Any, queryset: Any) -> Any:
-        return _derived(self, accessor, plain(self, queryset))
+        return _derived(self, accessor, plain(self, queryset), engine)
 
     return apply_rel_filters
 
 
-def _deriving_from_cache(plain: Callable[[Any], Any], accessor: str) -> Callable[[Any], Any]:
+def _deriving_from_cache(plain: Callable[[Any], Any], accessor: str, engine: Engine) -> Callable[[Any], Any]:
     # A prefetched set was built before its parent was tracked; what is chained from it is a derived query all the same.
     @wraps(plain)
     def get_queryset(self: Any) -> Any:
@@ -204,26 +207,31 @@ def _deriving_from_cache(plain: Callable[[Any], Any], accessor: str) -> Callable
         if group is not None and group.is_stale(accessor):
             self._remove_prefetched_objects()  # plain Django asks again each time, and so sees the write
         queryset = plain(self)
-        return queryset if queryset._query.__dict__.get(ATTRIBUTE) else _derived(self, accessor, queryset)
+        return queryset if queryset._query.__dict__.get(ATTRIBUTE) else _derived(self, accessor, queryset, engine)
 
     return get_queryset
 
 
-def _constraining(plain: Callable[[Any], Any], accessor: str) -> Callable[[Any], Any]:
+def _constraining(plain: Callable[[Any], Any], accessor: str, engine: Engine) -> Callable[[Any], Any]:
     @wraps(plain)
     def constrained_target(self: Any) -> Any:
         found = plain(self)
-        return found if found is None else _derived(self, accessor, found)
+        return found if found is None else _derived(self, accessor, found, engine)
 
     return constrained_target
 
 
-def _derived(manager: Any, accessor: str, queryset: Any) -> Any:
+def _derived(manager: Any, accessor: str, queryset: Any, engine: Engine) -> Any:
     instance = manager.instance
-    if states.group_of(instance) is not None and not queryset.query.is_empty():
-        key_name, field = _key(manager)
-        node = _node(queryset.query, field) if key_name else None
-        queryset.query.__dict__[ATTRIBUTE] = Derivation(instance, accessor, key_name, node, queryset.query)
+    if states.group_of(instance) is None:
+        return queryset
+    try:
+        if not queryset.query.is_empty():
+            key_name, field = _key(manager)
+            node = _node(queryset.query, field) if key_name else None
+            queryset.query.__dict__[ATTRIBUTE] = Derivation(instance, accessor, key_name, node, queryset.query)
+    except Exception as fault:
+        engine.faulted(instance, fault)
     return queryset
 
 

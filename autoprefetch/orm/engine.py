@@ -49,5 +49,8 @@ class Engine(Protocol):
     def replay(self, compiler: Any, derivation: Any, result_type: str) -> Any:
         """Return the raw rows of a statement of such a queryset, or None when it has to run."""
 
+    def faulted(self, instance: Model, fault: Exception) -> None:
+        """Take note of a fault of ours at a tracked instance; the hook goes on as Django does."""
+
     def wrote(self, tables: frozenset[str], everything: bool) -> None:
         """Take note of a statement that writes to tables, and of whether others may have changed as well."""

@@ -24,7 +24,7 @@ def install(engine: Engine) -> bool:
         states.install()
         routes.install()
         descriptors.install(engine)
-        derivations.install()
+        derivations.install(engine)
         replay.install(engine)
         querysets.install(engine)
         statements.install(engine)
