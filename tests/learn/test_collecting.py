@@ -63,15 +63,6 @@ def test_news_are_merged_once():
     assert (evaluations(found, "a"), evaluations(found, "b")) == (1, 1)
 
 
-def test_what_is_forgotten_is_not_merged():
-    """News from before a reset do not come back."""
-    found = collector()
-    News("a", found).tell()
-    found.forget()
-    assert found.merge() == frozenset()
-    assert evaluations(found, "a") == 0
-
-
 def test_news_that_cannot_be_merged_are_told_and_keep_no_other_back():
     """Who has brought them is to blame."""
 
