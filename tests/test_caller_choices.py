@@ -10,7 +10,7 @@ from django.db.models.functions import Upper
 
 from autoprefetch import auto
 from tests.databases import QueryLog
-from tests.equivalence.comparing import plain_cold_warm, plan_of, raised
+from tests.equivalence.comparing import plain_cold_warm, plan_of, raised, runs
 from tests.library.models import Author, Book, Branch, Comment, Contribution, Copy, Film, Loan, Publisher, Reader, Tag
 
 pytestmark = pytest.mark.usefixtures("library")
