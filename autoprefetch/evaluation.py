@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from itertools import islice
+from itertools import islice, repeat
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -19,7 +19,7 @@ from django.db.models import Model
 
 from autoprefetch import conf
 from autoprefetch.advise import advising
-from autoprefetch.apply import planning, rewriting
+from autoprefetch.apply import batching, planning, rewriting
 from autoprefetch.apply.standing import Standing
 from autoprefetch.conf import Config
 from autoprefetch.faults import forget, is_callers, quarantine, shielded
@@ -35,6 +35,9 @@ from autoprefetch.orm.marks import AnyQuerySet
 from autoprefetch.plan.plans import Plan
 
 Fetch = Callable[[AnyQuerySet], None]
+
+
+_LONGEST_WINDOW = 2000  # rows that Django's own iterator fetches at a time
 
 
 @dataclass(slots=True)
@@ -161,7 +164,8 @@ class Evaluations(Loading):
         with states.tracked_rows(rewritten := self.streamed(queryset, run)):
             rows = plain(rewritten)
             own = 1
-            while chunk := list(islice(rows, chunk_size or 1)):
+            sizes = repeat(chunk_size) if chunk_size else _windows()
+            while chunk := list(islice(rows, next(sizes))):
                 self.finish(run, chunk, own, queryset.db)
                 own = 0
                 yield from chunk
@@ -247,6 +251,14 @@ class Evaluations(Loading):
         self.collector = Collector(self.store, self.news_failed)  # recordings of before tell the old one
         self.store.clear()
         self.standings.clear()
+
+
+def _windows() -> Iterator[int]:
+    """Yield how many rows of a stream are made instances at a time, so that they have peers: more and more of them."""
+    size = batching.FIRST
+    while True:
+        yield size
+        size = min(size * batching.WIDER, _LONGEST_WINDOW)
 
 
 def _not_learned(recording: Recording) -> None:

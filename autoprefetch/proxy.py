@@ -105,11 +105,10 @@ def auto(
     if conf.current().mode == "off":
         return queryset
     _check_name(name)
-    known = mark_of(queryset)
-    if known is not None and name is None and not ignore:
-        return AutoQuerySet(queryset)
     ignored = _checked_ignore(ignore, queryset.model)
     with shielded(None, None):
+        if mark_of(queryset) is not None and name is None and not ignored:
+            return AutoQuerySet(queryset)
         mark = Mark(location_of(_getframe(1)), name, ignored, manager)
         if hooks.install(engine):
             request_finished.connect(engine.settle, dispatch_uid="autoprefetch.settle")

@@ -67,10 +67,10 @@ def one(instance: Model, known: Relation, most: int, entered: Entered) -> Any:
         answers.asked.update(map(answers.key_of, peers))
         group.recording.ran(1)
         entered(list(found.values()))
-    return _claim(answers, instance, known)
+    return _claim(answers, instance, known, entered)
 
 
-def _claim(answers: Answers, instance: Model, known: Relation) -> Any:
+def _claim(answers: Answers, instance: Model, known: Relation, entered: Entered) -> Any:
     key = answers.key_of(instance) if answers.key_of else None
     if known.kind is Kind.REVERSE_ONE_TO_ONE or known.kind is Kind.ONE_TO_ONE:
         found = answers.by_key.pop(key, None)  # its one owner keeps it from now on
@@ -79,6 +79,10 @@ def _claim(answers: Answers, instance: Model, known: Relation) -> Any:
         found = answers.by_key.get(key)
     if found is None and known.kind in (Kind.FOREIGN_KEY, Kind.ONE_TO_ONE):
         return NOTHING  # a key without a row: Django's own query raises what it raises
+    if found is not None and answers.saw_a_write():
+        # What the row has cached may be older than the write; plain Django gives each instance a row of its own.
+        found = singles.renewed(found)
+        entered([found])
     singles.give(instance, known, found)
     return found
 

@@ -64,6 +64,7 @@ class Standings:
         else:
             with suppress(KeyError):  # another thread has just forgotten it
                 self._by_key.move_to_end(site.key)
+        standing.site, standing.mark = site, mark  # a named call site may have moved
         return standing
 
     def get(self, key: str) -> Standing | None:

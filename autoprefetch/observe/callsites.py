@@ -215,7 +215,7 @@ def call_site(origin: Location, name: str | None, model: str, found: Frames) -> 
         model: the label of the model, such as `bank.Account`.
         found: what evaluates.
     """
-    identity = (name, model) if name is not None else (origin, model, found.locations, found.route)
+    identity = (name, model, origin) if name is not None else (origin, model, found.locations, found.route)
     known = _call_sites.get(identity)
     if known is None:
         if len(_call_sites) >= _REMEMBERED:

@@ -34,6 +34,7 @@ class Answers:
     """
 
     __slots__ = (
+        "_any_epoch",
         "_epoch",
         "_epochs",
         "_tables",
@@ -50,6 +51,7 @@ class Answers:
         self._epochs = epochs
         self._tables = tables
         self._epoch = epochs.at(tables)
+        self._any_epoch = epochs.at(None)
         self.by_key: dict[Any, Any] = {}
         self.asked: set[Any] = set()
         self.fresh: dict[Any, list[Any]] = {}
@@ -67,6 +69,10 @@ class Answers:
         """Tell whether a table behind the answers was written to."""
         return self._epochs.at(self._tables) != self._epoch
 
+    def saw_a_write(self) -> bool:
+        """Tell whether anything was written to since they were asked for."""
+        return self._epochs.at(None) != self._any_epoch
+
     @contextmanager
     def considering(self, before: int) -> Iterator[None]:
         """Let members be considered again when the query for them fails, as Django refuses it in async code."""
@@ -81,6 +87,7 @@ class Answers:
         self.expired += 1
         self.considered = 0
         self._epoch = self._epochs.at(self._tables)
+        self._any_epoch = self._epochs.at(None)
         self.by_key.clear()
         self.asked.clear()
         self.fresh.clear()
@@ -101,6 +108,7 @@ class PeerGroup:
         "_indexed",
         "_indexes",
         "_members",
+        "below",
         "latest",
         "meanings",
         "misses",
@@ -114,6 +122,7 @@ class PeerGroup:
         self.recording = recording
         self.path = path
         self.model = model
+        self.below: dict[Path, PeerGroup] = {}
         self.misses: dict[Hashable, int] = {}
         self.latest: dict[Hashable, Answers] = {}
         self.recalled: dict[str, list[Any]] = {}

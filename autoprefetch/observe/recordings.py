@@ -43,6 +43,7 @@ class Recording:
     """
 
     __slots__ = (
+        "_claims",
         "_counts",
         "_dirty",
         "_eager",
@@ -51,7 +52,6 @@ class Recording:
         "_new",
         "_new_eager",
         "_on_news",
-        "_rows",
         "_sizes",
         "_written",
         "batched",
@@ -81,7 +81,7 @@ class Recording:
         self._has_news = False
         self._counts: dict[Path, _Count] = {}
         self._sizes: dict[Path, int] = {}
-        self._rows: dict[Path, int] = {}
+        self._claims: dict[Path, int] = {}
         self._written: dict[str, int] = {}
         self._dirty: frozenset[str] = frozenset()
         self._new = {"evaluations": 1, "rows": 0, "warm": int(bool(eager)), "queries": 0, "own": 0}
@@ -132,10 +132,11 @@ class Recording:
         self._new["queries"] += queries
         self._tell()
 
-    def brought(self, path: Path, rows: int) -> None:
+    def brought(self, path: Path, rows: int, *, is_to_one: bool = False) -> None:
         """Count the instances that a lazy load brought."""
         self._counts[path].rows += rows
-        self._rows[path] = self._rows.get(path, 0) + rows
+        if is_to_one:
+            self._claims[path] = self._claims.get(path, 0) + 1
         self._tell()
 
     def refused(self, path: Path) -> None:
@@ -179,7 +180,7 @@ class Recording:
         usage = Usage(
             evaluations=count.evaluations,
             offered=offered - count.offered_before,
-            loads=round(count.loads * self._sharing(path[:-1])),
+            loads=round(count.loads * (self._sharing(path[:-1]) if path in self._claims else 1)),
             rows=count.rows,
             refused=count.refused,
             first_access=count.first_access,
@@ -189,14 +190,14 @@ class Recording:
         return usage
 
     def _sharing(self, path: Path) -> float:
-        """Return how many parents share one instance at a path.
+        """Return how many parents share one instance at a to-one path.
 
-        A batch gives rows with the same key one instance, which loads what is below it once; plain Django gives each
-        row its own.
+        A batch gives rows with the same key one instance, which loads a to-one relation below it once; plain Django
+        gives each row its own. A to-many relation is asked for each time in both.
         """
-        if not path:
+        if path not in self._claims:
             return 1.0
-        own = self._rows.get(path, 0) / max(self._sizes.get(path, 0), 1)
+        own = self._claims[path] / max(self._sizes.get(path, 0), 1)
         return max(own, 1.0) * self._sharing(path[:-1])
 
     def _tell(self) -> None:

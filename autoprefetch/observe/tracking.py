@@ -45,6 +45,8 @@ def track_branches(recording: Recording, instances: list[Any], branches: Iterabl
 def _enter(recording: Recording, path: Path, model: type[Model], instances: list[Any]) -> None:
     if instances:
         group = recording.group(path, model)
+        if (above := recording.groups.get(path[:-1])) is not None:
+            above.below[path] = group  # what waits for the next rows at this path must outlive the rows that are used
         new = states.enter(instances, group)
         group.joined_by(new)
         recording.entered(path, len(new))
@@ -81,7 +83,7 @@ class Touch:
         if self.known.kind is Kind.GENERIC_FOREIGN_KEY:
             self.path = self._variant(type(found))
             self.recording.loaded(self.path, accessed_at)
-        self.recording.brought(self.path, 1)
+        self.recording.brought(self.path, 1, is_to_one=True)
         self.entered([found])
 
     def brought_many(self, rows: list[Any]) -> None:

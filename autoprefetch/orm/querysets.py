@@ -30,6 +30,7 @@ def install(engine: Engine) -> None:
     for cls in (plain, raw):
         cls._fetch_all = _fetching(cls._fetch_all, engine)
         cls.__aiter__ = _async_iterating(cls.__aiter__, engine)
+    plain.__getstate__ = _pickling(plain.__getstate__)
     plain._iterator = _streaming(plain._iterator, engine)
     plain.aiterator = _async_streaming(plain.aiterator, engine)
     raw.iterator = _streaming_raw(raw.iterator, engine)
@@ -56,6 +57,19 @@ def _fetching(plain: Callable[[Any], None], engine: Engine) -> Callable[[Any], N
         plain(self)
 
     return fetch_all
+
+
+def _pickling(plain: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
+    # A derivation is of no use to whoever loads the pickle.
+    @wraps(plain)
+    def getstate(self: Any) -> dict[str, Any]:
+        state = plain(self)
+        if derivations.ATTRIBUTE in self._query.__dict__:
+            state["_query"] = self._query.chain()
+            state["_query"].__dict__.pop(derivations.ATTRIBUTE)
+        return state
+
+    return getstate
 
 
 def _async_iterating(plain: Callable[[Any], AsyncIterator[Any]], engine: Engine) -> Callable[[Any], AsyncIterator[Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from copy import copy
 from typing import Any
 
 from django.db.models import Model
@@ -35,6 +36,14 @@ def load(instances: list[Any], known: Relation) -> tuple[dict[Hashable, Any], Ca
         for row in found.values():
             row._state.fields_cache.pop(back, None)
     return found, key_of_instance
+
+
+def renewed(instance: Any) -> Any:
+    """Return a copy of an instance as it was loaded, with nothing cached on it."""
+    fresh = copy(instance)
+    fresh._state.fields_cache = {}
+    fresh.__dict__.pop("_prefetched_objects_cache", None)
+    return fresh
 
 
 def _back(descriptor: Any, known: Relation) -> str:

@@ -36,7 +36,9 @@ else:
         def fetch(self, fetcher: Any, instance: Model) -> None:
             field = fetcher.field
             # Django 6.1 asks the fetch mode for an empty generic foreign key too.
-            if group_of(instance) is None or is_empty_generic(field, instance):
+            # It also asks for the link to an inherited parent, which Django fills from the child's own columns.
+            is_link = field.is_relation and getattr(field.remote_field, "parent_link", False)
+            if group_of(instance) is None or is_link or is_empty_generic(field, instance):
                 fetcher.fetch_one(instance)
             elif field.is_relation and not isinstance(fetcher, DeferredAttribute):  # else the column of a foreign key
                 self.engine.load_one(instance, _attribute(field), lambda: _fetched(fetcher, instance))
