@@ -528,7 +528,7 @@ def test_iterator_without_a_chunk_size_takes_no_prefetch(database: str) -> None:
     )
     assert warm.joins("library_author")
     assert not warm.prefetches("library_author")
-    assert warm.queries == 17
+    assert warm.queries == 2  # the sets are batched when the first one is touched
     assert warm.queries < plain.queries
 
 

@@ -27,6 +27,8 @@ def install(engine: Engine) -> None:
         return
     wrap_function_wrapper(ForwardManyToOneDescriptor, "get_object", _loading_forward(engine))
     wrap_function_wrapper(DeferredAttribute, "_check_parent_chain", _loading_column(engine))
+    model: Any = Model
+    model.refresh_from_db = _refreshing(model.refresh_from_db)
     # Python calls `__get__` by its slot, past the binding that wrapt wraps, so these two are closures.
     _replace_get(ReverseOneToOneDescriptor, _loading_reverse, engine)
     if apps.is_installed("django.contrib.contenttypes"):
@@ -84,11 +86,22 @@ def _loading_column(engine: Engine) -> Callable[..., Any]:
     # Called by `DeferredAttribute.__get__` when the column is not there, and answers None when a query has to.
     def check_parent_chain(wrapped: Callable[..., Any], attribute: Any, args: Any, kwargs: Any) -> Any:
         value = wrapped(*args, **kwargs)
-        instance = args[0]
-        if value is None and states.group_of(instance) is not None:
-            engine.load_column(instance, attribute.field.attname)
-            # A column that is NULL cannot be told from one that is still to be loaded here, and is loaded alone.
-            return instance.__dict__.get(attribute.field.attname)
+        instance, attname = args[0], attribute.field.attname
+        if value is None and states.group_of(instance) is not None and engine.load_column(instance, attname):
+            value = instance.__dict__[attname]
+            if value is None:
+                instance._state.autoprefetch_null = attname
         return value
 
     return check_parent_chain
+
+
+def _refreshing(plain: Callable[..., Any]) -> Callable[..., Any]:
+    # A column that is NULL looks to `DeferredAttribute.__get__` as if it were still to be loaded, so it goes on here.
+    @wraps(plain)
+    def refresh_from_db(self: Any, using: Any = None, fields: Any = None, from_queryset: Any = None) -> Any:
+        if fields is not None and self._state.__dict__.pop("autoprefetch_null", None) in fields:
+            return None
+        return plain(self, using, fields, from_queryset)
+
+    return refresh_from_db

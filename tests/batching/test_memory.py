@@ -29,7 +29,7 @@ USES: dict[str, Callable[[Any], Any]] = {
 
 def groups() -> int:
     gc.collect()
-    return sum(isinstance(found, PeerGroup) for found in gc.get_objects())
+    return sum(type(found) is PeerGroup for found in gc.get_objects())
 
 
 @pytest.mark.parametrize("use", USES)
