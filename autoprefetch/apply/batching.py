@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet, FieldError
-from django.db import router
+from django.db import NotSupportedError, router
 from django.db.models import Model
 
 from autoprefetch.observe.peers import Answers, PeerGroup
@@ -238,8 +238,8 @@ def _answered(touched: Touched) -> tuple[Answers, Any, Sequence[Any]] | None:
     group: PeerGroup = states.group_of(instance)
     try:
         shape = batches.shape_of(touched.compiler, derivation, touched.result_type)
-    except (EmptyResultSet, FieldError):
-        return None  # Django's own query says so itself
+    except (EmptyResultSet, FieldError, NotSupportedError, TypeError, ValueError):
+        return None  # it is the peer's own statement, so Django's own query says the same
     if shape is None:
         return None
     form = (derivation.name, shape.sql)

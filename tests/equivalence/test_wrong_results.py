@@ -162,7 +162,7 @@ def test_a9_a_dangling_key_drops_no_row_and_raises(database: str) -> None:
 
 CHANGES = {
     "add": lambda book, manager, other: manager.add(other),
-    "remove": lambda book, manager, other: manager.remove(*list(manager.all())[:1]),
+    "remove": lambda book, manager, other: manager.remove(*sorted(manager.all(), key=lambda row: row.pk)[:1]),
     "set": lambda book, manager, other: manager.set([other]),
     "clear": lambda book, manager, other: manager.clear(),
     "create": lambda book, manager, other: manager.create(**{other._meta.fields[1].attname: "new"}),
