@@ -182,10 +182,9 @@ def evaluating_frames(depth: int, _getframe: Callable[[int], FrameType] = sys._g
     library, end = _library_files, routes.END_OF_VIEW
     while frame is not None:
         code = frame.f_code
-        if code.co_filename in library:
-            if code is end:
-                break
-        elif is_application_frame(frame) and code.co_name not in _COMPREHENSIONS:
+        if code is end:
+            break
+        if code.co_filename not in library and is_application_frame(frame) and code.co_name not in _COMPREHENSIONS:
             found.append(location_of(frame))
             if len(found) == depth:
                 break
