@@ -53,8 +53,11 @@ def one(instance: Model, known: Relation, most: int, entered: Entered) -> Any:
         loaded for this instance alone.
     """
     group: PeerGroup = states.group_of(instance)
-    answers = group.answers_for(known.name, known.tables or None)
+    # Loaded a second time, after `refresh_from_db()` for example, a relation gives another object with fresh values.
+    answers = group.answers_for((known.name, states.claims(instance, known.name)), known.tables or None)
     if answers.expired >= MISSES or not singles.is_ready(instance, known):
+        return NOTHING
+    if not singles.is_djangos(type(instance), known.name):
         return NOTHING
     if answers.key_of is None or answers.key_of(instance) not in answers.asked:
         before = answers.considered
@@ -83,6 +86,7 @@ def _claim(answers: Answers, instance: Model, known: Relation, entered: Entered)
         # What the row has cached may be older than the write; plain Django gives each instance a row of its own.
         found = singles.renewed(found)
         entered([found])
+    states.claimed(instance, known.name)
     singles.give(instance, known, found)
     return found
 
@@ -188,7 +192,7 @@ def remember(touched: Touched, queryset: Any, step: str, answers: Answers) -> No
 
 def claim(recalled: Recalled, derivation: Any) -> list[Any] | None:
     """Return the instances of a peer from the answers; None when it has none waiting."""
-    key = batches.prepared_key(derivation, getattr(derivation.instance, derivation.key_name))
+    key = batches.prepared_key(derivation, derivation.key)
     rows = recalled.answers.fresh.pop(key, None)
     if rows is not None:
         recalled.answers.is_shared = True
@@ -215,8 +219,10 @@ def instances(touched: Touched, queryset: Any, asked: Any, step: str, entered: E
     if answered is None:
         return None
     answers, key, new = answered
-    if new:
+    making = replay.making_of(queryset)
+    if new and making is not None:
         remember(touched, asked, step, answers)
+        answers.making = making
         made = replay.hydrate(queryset, [row for one_key in new for row in answers.by_key.get(one_key, ())])
         entered(made)
         start = 0
@@ -224,7 +230,7 @@ def instances(touched: Touched, queryset: Any, asked: Any, step: str, entered: E
             end = start + len(answers.by_key.get(one_key, ()))
             answers.fresh[one_key] = made[start:end]
             start = end
-    if key in answers.fresh:
+    if key in answers.fresh and making == answers.making:
         return answers.fresh.pop(key)
     again = replay.hydrate(queryset, answers.by_key.get(key, []))
     entered(again)
@@ -246,7 +252,7 @@ def _answered(touched: Touched) -> tuple[Answers, Any, Sequence[Any]] | None:
     answers = group.answers_for((derivation.name, shape), batches.tables_of(touched.compiler.query))
     if answers.expired >= MISSES or group.misses.get(form, 0) >= MISSES:
         return None
-    key = batches.prepared_key(derivation, getattr(instance, derivation.key_name))
+    key = batches.prepared_key(derivation, derivation.key)
     if key in answers.asked:
         answers.is_shared = True
         return answers, key, ()
@@ -285,5 +291,6 @@ def _keys(group: PeerGroup, answers: Answers, touched: Touched) -> list[Any]:
         most,
         lambda peer: peer.__dict__.get(name) is not None,
     )
-    keys = dict.fromkeys(batches.prepared_key(derivation, getattr(peer, name)) for peer in peers)
+    values = [derivation.key, *(getattr(peer, name) for peer in peers[1:])]
+    keys = dict.fromkeys(batches.prepared_key(derivation, value) for value in values)
     return [key for key in keys if key not in answers.asked]

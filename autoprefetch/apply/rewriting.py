@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from django.db import router
-from django.db.models import Model, Prefetch, QuerySet, prefetch_related_objects
-from django.db.models.constants import LOOKUP_SEP
+from django.db.models import Prefetch, QuerySet, prefetch_related_objects
 
-from autoprefetch.orm import forms, loaded, marks
+from autoprefetch.orm import forms, loaded, marks, singles
 from autoprefetch.orm.counting import QueryCount
 from autoprefetch.plan.plans import Branch, Method, Plan, joins_of
-from autoprefetch.plan.relations import Kind
+from autoprefetch.plan.relations import Kind, Relation
 
 
 def with_joins(queryset: marks.AnyQuerySet, plan: Plan) -> Any:
@@ -31,8 +31,8 @@ def joined(queryset: Any, branches: tuple[Branch, ...]) -> Any:
 def load_ahead(rows: list[Any], plan: Plan, using: str, most: int) -> int:
     """Prefetch what a plan does not join, for rows that are loaded.
 
-    Django's own `prefetch_related_objects` does the work, after the caller's prefetches and apart from them, so that a
-    lookup of the caller is never given twice.
+    It comes after the caller's prefetches and apart from them, so that a lookup of the caller is never given twice, and
+    goes down level by level, each as large as it is found to be.
 
     Args:
         rows: the rows of the root query.
@@ -43,73 +43,63 @@ def load_ahead(rows: list[Any], plan: Plan, using: str, most: int) -> int:
     Returns:
         how many queries it took.
     """
-    branches = [branch for branch in plan.branches if _is_one_database(rows, branch)]
-    if not rows or next(_lookups(branches, using), None) is None:
+    if not rows or not any(branch.method is Method.PREFETCH for branch in plan.walk()):
         return 0
     with QueryCount() as count:
-        for start in range(0, len(rows), most):
-            # Django adds a prefix to nested lookups in place, so each batch gets new ones.
-            prefetch_related_objects(rows[start : start + most], *_lookups(branches, using))
-    _restore(rows, branches)
+        _load_branches(rows, plan.branches, using, most)
     return count.queries
 
 
-def _is_one_database(rows: list[Any], branch: Branch) -> bool:
-    # Django's prefetch asks the router for the first instance only; lazy loads ask for each.
-    if branch.method is not Method.PREFETCH or not forms.routers_choose():
+def _load_branches(instances: list[Any], branches: tuple[Branch, ...], using: str, most: int) -> None:
+    """Load what branches prefetch, and what is below them."""
+    for known, same in groupby(branches, key=attrgetter("relation")):
+        variants = [branch for branch in same if branch.method is not Method.LAZY]
+        prefetched = [branch for branch in variants if branch.method is Method.PREFETCH]
+        if prefetched and _is_one_database(instances, prefetched[0]):
+            for start in range(0, len(instances), most):
+                _load_level(instances[start : start + most], known, prefetched, using)
+        for branch in variants:
+            if branch.below and (below := _below(instances, branch)):
+                _load_branches(below, branch.below, using, most)
+
+
+def _is_one_database(instances: list[Any], branch: Branch) -> bool:
+    # A batch asks the router for its first instance only; lazy loads ask for each.
+    if not forms.routers_choose():
         return True
-    return len({router.db_for_read(branch.target, instance=row) for row in rows}) == 1
+    return len({router.db_for_read(branch.target, instance=instance) for instance in instances}) == 1
 
 
-def _lookups(branches: Iterable[Branch], using: str, parent: str = "") -> Iterator[str | Prefetch[Any]]:
-    """Yield lookups for `prefetch_related`, parents before children."""
-    generic: dict[str, list[Branch]] = {}
-    for branch in branches:
-        lookup = parent + branch.relation.name
-        if branch.relation.kind is Kind.GENERIC_FOREIGN_KEY:
-            if branch.method is Method.PREFETCH:
-                generic.setdefault(lookup, []).append(branch)
-            continue
-        if branch.method is Method.PREFETCH:
-            joins = joins_of(branch.below)
-            yield Prefetch(lookup, _base(branch).select_related(*joins)) if joins else lookup
-        if branch.method is not Method.LAZY:
-            yield from _lookups(branch.below, using, lookup + LOOKUP_SEP)
-    for lookup, variants in generic.items():
-        yield _generic(lookup, variants, using)
+def _load_level(instances: list[Any], known: Relation, branches: list[Branch], using: str) -> None:
+    """Load one relation of instances; a generic foreign key has a branch for each model that it leads to."""
+    if known.is_to_many:
+        prefetch_related_objects(instances, _lookup(branches[0]))
+        if joins_of(branches[0].below):
+            loaded.plain_again(instances, known, _base(branches[0]).query.select_related)
+    elif known.kind is Kind.GENERIC_FOREIGN_KEY:
+        prefetch_related_objects(instances, _generic_lookup(known.name, branches, using))
+    else:
+        singles.load_ahead(instances, known, joins_of(branches[0].below))
+
+
+def _lookup(branch: Branch) -> str | Prefetch[Any]:
+    joins = joins_of(branch.below)
+    name = branch.relation.name
+    return Prefetch(name, _base(branch).select_related(*joins)) if joins else name
 
 
 def _base(branch: Branch) -> QuerySet[Any]:
     return forms.prefetch_base(branch.relation, branch.target)
 
 
-def _generic(lookup: str, variants: list[Branch], using: str) -> str | Prefetch[Any]:
-    """Return the lookup of a generic foreign key, with a queryset for each model that has something below it."""
-    querysets = []
-    for branch in variants:
-        joins, below = joins_of(branch.below), list(_lookups(branch.below, using))
-        if joins or below:
-            queryset = _base(branch).using(using)
-            queryset = queryset.select_related(*joins) if joins else queryset
-            querysets.append(queryset.prefetch_related(*below) if below else queryset)
-    if not querysets:
-        return lookup
-    return forms.generic_prefetch(lookup, querysets)
+def _generic_lookup(name: str, variants: list[Branch], using: str) -> str | Prefetch[Any]:
+    """Return the lookup of a generic foreign key, with a queryset for each model that has something joined to it."""
+    joined = [(branch, joins) for branch in variants if (joins := joins_of(branch.below))]
+    querysets = [_base(branch).using(using).select_related(*joins) for branch, joins in joined]
+    return forms.generic_prefetch(name, querysets) if querysets else name
 
 
-def _restore(instances: list[Any], branches: Iterable[Branch]) -> None:
-    """Take out of the caches what plain Django would not have there."""
-    for branch in branches:
-        if branch.method is Method.LAZY:
-            continue
-        if branch.method is Method.PREFETCH:
-            loaded.forget_dangling(instances, branch.relation)
-            if branch.relation.is_to_many and joins_of(branch.below):
-                loaded.plain_again(instances, branch.relation, _base(branch).query.select_related)
-        below = loaded.related(instances, branch.relation)
-        if below:
-            _restore(_of_model(below, branch.target), branch.below)
-
-
-def _of_model(instances: list[Any], model: type[Model]) -> list[Any]:
-    return [instance for instance in instances if type(instance) is model]
+def _below(instances: list[Any], branch: Branch) -> list[Any]:
+    """Return the instances that a branch has led to, each once."""
+    found = {id(row): row for row in loaded.related(instances, branch.relation)}
+    return [row for row in found.values() if type(row) is branch.target]

@@ -27,6 +27,7 @@ class Answers:
         by_key: what each key is answered with; to-one relations keep the instance, all others raw rows.
         asked: the keys that were asked for.
         fresh: instances made from the rows of a key, which only the first claim gets.
+        making: what the fresh instances were made by.
         key_of: gives the key of an instance, for to-one relations.
         considered: how many members were asked about them, or could not be.
         expired: how often a write made the answers stale.
@@ -45,6 +46,7 @@ class Answers:
         "fresh",
         "is_shared",
         "key_of",
+        "making",
     )
 
     def __init__(self, epochs: Epochs, tables: frozenset[str] | None) -> None:
@@ -55,6 +57,7 @@ class Answers:
         self.by_key: dict[Any, Any] = {}
         self.asked: set[Any] = set()
         self.fresh: dict[Any, list[Any]] = {}
+        self.making: Hashable = None
         self.key_of: Callable[[Any], Any] | None = None
         self.considered = 0
         self.expired = 0
@@ -138,6 +141,23 @@ class PeerGroup:
     def joined_by(self, instances: Iterable[Any]) -> None:
         """Remember members."""
         self._members.extend(map(ref, instances))
+
+    def begin_window(self) -> None:
+        """Let go of what was loaded for the earlier rows of a stream, and of those rows that are gone.
+
+        Of to-one relations as much is kept as one window asks for: later rows may share it.
+        """
+        size = len(self._members)
+        self._answers = {
+            key: answers for key, answers in self._answers.items() if answers.key_of and len(answers.asked) <= size
+        }
+        for answers in self._answers.values():
+            answers.considered = 0
+        self._indexes.clear()
+        self._indexed.clear()
+        self.latest.clear()
+        self.recalled.clear()
+        self._members = [reference for reference in self._members if reference() is not None]
 
     def building(self, name: str) -> Location | None:
         """Return where the application is building a queryset of a relation, for the first few of each."""

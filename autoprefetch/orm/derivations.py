@@ -56,6 +56,11 @@ class Derivation:
         self.built = states.group_of(instance).building(name)
 
     @property
+    def key(self) -> Any:
+        """The parent's key as the queryset compares it, whatever has become of the instance since."""
+        return self.node.rhs
+
+    @property
     def instance(self) -> Any:
         """The instance whose manager built the queryset, or None when it is gone."""
         return self._instance()

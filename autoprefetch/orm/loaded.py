@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import Model
 
-from autoprefetch.plan.relations import Kind, Relation
+from autoprefetch.plan.relations import Relation
 
 
 def related(instances: Iterable[Model], known: Relation) -> list[Any]:
@@ -27,20 +27,6 @@ def related(instances: Iterable[Model], known: Relation) -> list[Any]:
 def _prefetched(instance: Model, known: Relation) -> Any:
     cache = getattr(instance, "_prefetched_objects_cache", None)
     return cache.get(known.cache) if cache else None
-
-
-def forget_dangling(instances: Iterable[Model], known: Relation) -> None:
-    """Make foreign keys whose row was not found load lazily again.
-
-    A prefetch caches None for them, and Django then answers None or raises `RelatedObjectDoesNotExist`, where a lazy
-    load raises the target's `DoesNotExist`.
-    """
-    if known.kind not in (Kind.FOREIGN_KEY, Kind.ONE_TO_ONE):
-        return
-    for instance in instances:
-        cache, values = instance._state.fields_cache, instance.__dict__
-        if cache.get(known.name, values) is None and all(values.get(column) is not None for column in known.columns):
-            del cache[known.name]
 
 
 def plain_again(instances: Iterable[Model], known: Relation, select_related: Any) -> None:

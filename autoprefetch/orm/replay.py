@@ -6,16 +6,18 @@ so one hook serves iteration, `count()`, `exists()`, `aggregate()`, `values()` a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import wraps
 from typing import Any
 
-from django.db.models import QuerySet
+from django.core.exceptions import EmptyResultSet
+from django.db.models import Prefetch, QuerySet
 from django.db.models.sql import Query
 from django.db.models.sql.compiler import SQLCompiler
 from django.db.models.sql.constants import MULTI, SINGLE
 
 from autoprefetch.orm import derivations, marks
+from autoprefetch.orm.batches import exactly
 from autoprefetch.orm.engine import Engine
 
 FEED = "autoprefetch_feed"
@@ -74,18 +76,36 @@ def fill(queryset: Any, rows: list[Any]) -> None:
 # `ModelIterable` sets the parent and its column too where that column is deferred; from Django 6.1 on it sets neither.
 _LEAVES_DEFERRED = hasattr(QuerySet, "fetch_mode")
 
-Making = tuple[type, type, str | None, tuple[str, ...]]
+Making = tuple[Hashable, ...]
+_OF_DJANGO = frozenset(QuerySet().__dict__)  # what every queryset carries
 
 
 def making_of(queryset: Any) -> Making | None:
     """Return what a queryset makes of the rows of one statement: its classes, its database, its prefetches.
 
-    None when prefetches with querysets of their own are among them, which cannot be compared.
+    None when that cannot be compared: the queryset or a prefetch of it carries something that Django does not know, or
+    a prefetch has a queryset that cannot be compiled.
     """
-    lookups = queryset._prefetch_related_lookups
-    if not all(isinstance(lookup, str) for lookup in lookups):
+    lookups = [_making_of_lookup(lookup) for lookup in queryset._prefetch_related_lookups]
+    if None in lookups or not queryset.__dict__.keys() <= _OF_DJANGO:
         return None
-    return queryset.__class__, queryset._iterable_class, queryset._db, tuple(lookups)
+    mode = getattr(queryset, "_fetch_mode", None)
+    return type(queryset), queryset._iterable_class, queryset._db, mode, *lookups
+
+
+def _making_of_lookup(lookup: Any) -> Hashable:
+    if isinstance(lookup, str):
+        return lookup
+    if type(lookup) is not Prefetch:
+        return None
+    if lookup.queryset is None:
+        return lookup.prefetch_to, lookup.prefetch_through
+    making = making_of(lookup.queryset)
+    try:
+        sql, params = lookup.queryset.query.sql_with_params()
+    except EmptyResultSet:
+        return None
+    return making and (lookup.prefetch_to, lookup.prefetch_through, sql, exactly(params), making)
 
 
 def without_derivation(queryset: Any, fetch_all: Callable[[Any], None]) -> None:

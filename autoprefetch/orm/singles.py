@@ -1,14 +1,37 @@
-"""To-one relations of many instances at once, with the query that Django's own prefetch makes."""
+"""To-one relations of many instances at once, with the rows that Django's own prefetch gives."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Hashable
 from copy import copy
+from functools import cache
+from operator import attrgetter
 from typing import Any
 
-from django.db.models import Model
+from django.db.models import ForeignObject, Model
+from django.db.models.fields.related_descriptors import (
+    ForwardManyToOneDescriptor,
+    ForwardOneToOneDescriptor,
+    ReverseOneToOneDescriptor,
+)
 
 from autoprefetch.plan.relations import Kind, Relation
+
+
+@cache
+def is_djangos(model: type[Model], name: str) -> bool:
+    """Tell whether a to-one relation of a model is followed as Django itself follows one, by a single column."""
+    descriptor = inspect.getattr_static(model, name, None)
+    if type(descriptor) is ReverseOneToOneDescriptor:
+        field: Any = descriptor.related.field
+    elif type(descriptor) in (ForwardManyToOneDescriptor, ForwardOneToOneDescriptor):
+        field = descriptor.field
+    else:
+        return type(descriptor).__module__.startswith("django.contrib.contenttypes.")
+    # What a custom field adds to the filter of a lazy load is not in that of a prefetch.
+    is_plain = type(field).get_extra_descriptor_filter is ForeignObject.get_extra_descriptor_filter
+    return is_plain and len(field.foreign_related_fields) == 1
 
 
 def is_ready(instance: Model, known: Relation) -> bool:
@@ -20,15 +43,26 @@ def is_ready(instance: Model, known: Relation) -> bool:
     return all(values.get(column) is not None for column in columns)
 
 
-def load(instances: list[Any], known: Relation) -> tuple[dict[Hashable, Any], Callable[[Any], Hashable]]:
+def load(
+    instances: list[Any], known: Relation, joins: tuple[str, ...] = ()
+) -> tuple[dict[Hashable, Any], Callable[[Any], Hashable]]:
     """Load a to-one relation of instances in one query (for a generic foreign key: one for each model).
+
+    Args:
+        instances: at least one; all are ready.
+        known: the relation.
+        joins: what is to be joined to the related rows; not for a generic foreign key.
 
     Returns:
         the related instances by key, and what gives the key of an instance. The caches of the instances stay as they
         are.
     """
     descriptor = getattr(type(instances[0]), known.name)
-    rows, key_of_row, key_of_instance, *_ = descriptor.get_prefetch_querysets(instances)
+    if known.kind in (Kind.FOREIGN_KEY, Kind.ONE_TO_ONE):
+        rows, key_of_row, key_of_instance = _forward(descriptor, instances, joins)
+    else:
+        rows, key_of_row, key_of_instance, *_ = descriptor.get_prefetch_querysets(instances)
+        rows = rows.select_related(*joins) if joins else rows
     found = {key_of_row(row): row for row in rows}
     if known.kind in (Kind.ONE_TO_ONE, Kind.REVERSE_ONE_TO_ONE):
         # Django lets each row know its instance here already, which would keep the instances alive.
@@ -36,6 +70,38 @@ def load(instances: list[Any], known: Relation) -> tuple[dict[Hashable, Any], Ca
         for row in found.values():
             row._state.fields_cache.pop(back, None)
     return found, key_of_instance
+
+
+def load_ahead(instances: list[Any], known: Relation, joins: tuple[str, ...]) -> None:
+    """Load a to-one relation of instances into their caches; a key without a row stays to be loaded lazily.
+
+    Django's prefetch would cache None for it, and then answer None or raise `RelatedObjectDoesNotExist`, where a lazy
+    load raises the target's `DoesNotExist`.
+    """
+    ready = [instance for instance in instances if is_ready(instance, known)]
+    if not ready or not is_djangos(type(ready[0]), known.name):
+        return
+    found, key_of = load(ready, known, joins)
+    for instance in ready:
+        row = found.get(key_of(instance))
+        if row is not None or known.kind is Kind.REVERSE_ONE_TO_ONE:
+            give(instance, known, row)
+
+
+def _forward(
+    descriptor: Any, instances: list[Any], joins: tuple[str, ...]
+) -> tuple[Any, Callable[[Any], Hashable], Callable[[Any], Hashable]]:
+    """Return what a foreign key's own prefetch returns, by a plain IN.
+
+    Django's compares tuples (`ForwardManyToOneDescriptor.get_prefetch_querysets`, 5.2 to 6.1), which SQLite gets as one
+    OR for each key on 5.2: beyond 1,000 keys it refuses them.
+    """
+    source, target = descriptor.field.related_fields[0]
+    key_of_row, key_of_instance = attrgetter(target.attname), attrgetter(source.attname)
+    rows = descriptor.get_queryset(instance=instances[0])
+    rows = rows.filter(**{f"{target.attname}__in": {key_of_instance(instance) for instance in instances}})
+    rows.query.clear_ordering()
+    return (rows.select_related(*joins) if joins else rows), key_of_row, key_of_instance
 
 
 def renewed(instance: Any) -> Any:
@@ -60,7 +126,7 @@ def give(instance: Model, known: Relation, found: Model | None) -> None:
 
 
 def may_load_columns(instance: Model) -> bool:
-    """Tell whether deferred columns of a model may be loaded past its `refresh_from_db`."""
+    """Tell whether deferred columns of a model are loaded by Django's own `refresh_from_db`."""
     return type(instance).refresh_from_db is Model.refresh_from_db
 
 
@@ -70,7 +136,8 @@ def lacks_column(instance: Model, attname: str) -> bool:
 
 
 def load_column(instances: list[Any], attname: str) -> dict[Any, Any]:
-    """Load one column of instances in one query, by primary key."""
+    """Load one column of instances in one query, by primary key, through instances as `refresh_from_db` does."""
     first = instances[0]
     rows = type(first)._base_manager.db_manager(first._state.db, hints={"instance": first})
-    return dict(rows.filter(pk__in=[instance.pk for instance in instances]).values_list("pk", attname))
+    found = rows.filter(pk__in=[instance.pk for instance in instances]).only(attname)
+    return {row.pk: getattr(row, attname) for row in found}

@@ -73,6 +73,10 @@ def _fetched(fetcher: Any, instance: Model) -> Any:
 
 
 _ATTRIBUTE = "autoprefetch_peers"
+_CLAIMS = "autoprefetch_claims"
+
+
+_NO_CLAIMS: dict[str, int] = {}
 
 
 def group_of(instance: Model) -> Any:
@@ -99,6 +103,18 @@ def enter(instances: Iterable[Any], group: object) -> list[Any]:
     return entered
 
 
+def claims(instance: Model, name: str) -> int:
+    """Return how often a relation of an instance was answered from a batch."""
+    known: dict[str, int] = instance._state.__dict__.get(_CLAIMS, _NO_CLAIMS)
+    return known.get(name, 0)
+
+
+def claimed(instance: Model, name: str) -> None:
+    """Take note that a relation of an instance was answered from a batch."""
+    known = instance._state.__dict__.setdefault(_CLAIMS, {})
+    known[name] = known.get(name, 0) + 1
+
+
 @contextmanager
 def tracked_rows(queryset: Any) -> Iterator[None]:
     """Give the rows that a queryset loads within the block our fetch mode, if the caller chose none (Django 6.1)."""
@@ -120,6 +136,7 @@ def install() -> None:
     def getstate(self: Any) -> dict[str, Any]:
         kept: dict[str, Any] = plain(self)
         kept.pop(_ATTRIBUTE, None)
+        kept.pop(_CLAIMS, None)
         if FETCH_ONE is not None and kept.get("fetch_mode") is TRACKED:
             kept["fetch_mode"] = FETCH_ONE
         return kept
