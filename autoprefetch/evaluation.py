@@ -141,7 +141,7 @@ class Evaluations(Loading):
         if run.plan.is_empty:
             return 0
         with shielded(run.standing, using):
-            return rewriting.load_ahead(rows, run.plan, using, conf.current().max_batch)
+            return rewriting.load_ahead(rows, run.plan, using, min(conf.current().max_batch, batching.MOST))
         return 0
 
     def track(self, run: Run, rows: list[Any], own: int, ahead: int) -> None:

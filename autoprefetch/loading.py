@@ -36,9 +36,9 @@ class Loading:
         if touch is None:
             return load()
         found: Any = NOTHING
-        if self.batches(touch):
-            with shielded(self.standing_of(instance), instance._state.db):
-                found = batching.one(instance, touch.known, conf.current().max_batch, touch.entered)
+        with shielded(self.standing_of(instance), instance._state.db):
+            if self.batches(touch):
+                found = batching.one(instance, touch.known, _most(), touch.entered)
         if found is NOTHING:
             found = self.load_alone(touch, load)
         with shielded(self.standing_of(instance), instance._state.db):
@@ -47,11 +47,13 @@ class Loading:
 
     def load_alone(self, touch: tracking.Touch, load: Callable[[], Any]) -> Any:
         """Run Django's own query for one instance."""
-        touch.recording.ran(1)
+        standing = self.standings.get(touch.recording.key)
+        with shielded(standing, None):
+            touch.recording.ran(1)
         try:
             return load()
         except SynchronousOnlyOperation:
-            with shielded(self.standings.get(touch.recording.key), None):
+            with shielded(standing, None):
                 touch.refused()
             raise
 
@@ -64,14 +66,13 @@ class Loading:
         if touch is None:
             replay.without_derivation(queryset, fetch_all)
             return
-        standing, rows = self.standing_of(instance), None
-        if self.batches(touch):
-            with shielded(standing, queryset.db):
-                rows = self.batched(touch, derivation, queryset)
-        if rows is None:
+        standing = self.standing_of(instance)
+        with shielded(standing, queryset.db):
+            rows = self.batched(touch, derivation, queryset) if self.batches(touch) else None
+            if rows is not None:
+                replay.fill(queryset, rows)
+        if marks.rows_of(queryset) is None:
             self.load_alone(touch, lambda: replay.without_derivation(queryset, fetch_all))
-        else:
-            replay.fill(queryset, rows)
         with shielded(standing, queryset.db):
             touch.brought_many(marks.rows_of(queryset))
 
@@ -110,7 +111,7 @@ class Loading:
 
     def touched(self, compiler: Any, derivation: Any, result_type: str, touch: tracking.Touch) -> batching.Touched:
         """Describe a statement that is about to run, with the sizes that its batches may have."""
-        most, recording = min(conf.current().max_batch, batching.MOST), touch.recording
+        most, recording = _most(), touch.recording
         first = min(batching.FIRST * batching.WIDER ** (len(touch.path) - 1), most)
         is_known = touch.path in recording.profile.usages or touch.path in recording.batched
         recording.batched.add(touch.path)
@@ -122,19 +123,19 @@ class Loading:
         touch = self.touch(instance, derivation.name, lambda: derivation.step_of(compiler.query), derivation.built)
         if touch is None:
             return None
-        rows = None
-        if self.batches(touch):
-            with shielded(self.standing_of(instance), compiler.using):
+        with shielded(self.standing_of(instance), compiler.using):
+            if self.batches(touch):
                 rows = batching.raw_rows(self.touched(compiler, derivation, result_type, touch))
-        if rows is None:
+                if rows is not None:
+                    return rows
             touch.recording.ran(1)
-        return rows
+        return None
 
     def recognise(self, source: Any) -> Any:
         """Return the derivation of a queryset or compiler that filters by the key of a tracked instance, or None."""
-        if not writes.in_use() or conf.current().mode not in ("auto", "apply"):
-            return None
         with shielded(None, None):
+            if not writes.in_use() or conf.current().mode not in ("auto", "apply"):
+                return None
             return derivations.recognised(source.query, recognising.holder)
         return None  # a fault, see `shielded`
 
@@ -145,7 +146,7 @@ class Loading:
             raise _lazy_load(instance, name, f'.only(..., "{name}")')
         if config.mode in ("auto", "apply"):
             with shielded(self.standing_of(instance), instance._state.db):
-                return batching.column(instance, name, config.max_batch)
+                return batching.column(instance, name, _most())
         return False
 
     def touch(
@@ -185,6 +186,11 @@ class Loading:
         """Return the standing of the call site that loaded a tracked instance."""
         group = states.group_of(instance)
         return self.standings.get(group.recording.key) if group is not None else None
+
+
+def _most() -> int:
+    """Return how many instances one batch may ask for."""
+    return min(conf.current().max_batch, batching.MOST)
 
 
 def _lazy_load(instance: Model, name: str, remedy: str) -> LazyLoadError:

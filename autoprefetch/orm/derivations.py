@@ -208,13 +208,22 @@ def _deriving_from_cache(plain: Callable[[Any], Any], accessor: str, engine: Eng
     # A prefetched set was built before its parent was tracked; what is chained from it is a derived query all the same.
     @wraps(plain)
     def get_queryset(self: Any) -> Any:
-        group = states.group_of(self.instance)
-        if group is not None and group.is_stale(accessor):
+        if _is_stale(self.instance, accessor, engine):
             self._remove_prefetched_objects()  # plain Django asks again each time, and so sees the write
         queryset = plain(self)
         return queryset if queryset._query.__dict__.get(ATTRIBUTE) else _derived(self, accessor, queryset, engine)
 
     return get_queryset
+
+
+def _is_stale(instance: Any, accessor: str, engine: Engine) -> bool:
+    """Tell whether a prefetched set of an instance must not be used any more, as it must not where nobody can tell."""
+    group = states.group_of(instance)
+    try:
+        return group is not None and bool(group.is_stale(accessor))
+    except Exception as fault:
+        engine.faulted(instance, fault)
+        return True
 
 
 def _constraining(plain: Callable[[Any], Any], accessor: str, engine: Engine) -> Callable[[Any], Any]:
