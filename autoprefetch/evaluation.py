@@ -141,6 +141,7 @@ class Evaluations(Loading):
         if run.plan.is_empty:
             return 0
         with shielded(run.standing, using):
+            run.recording.loading_ahead()
             return rewriting.load_ahead(rows, run.plan, using, min(conf.current().max_batch, batching.MOST))
         return 0
 

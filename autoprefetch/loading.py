@@ -15,9 +15,11 @@ from autoprefetch.apply.batching import NOTHING
 from autoprefetch.apply.standing import Standing, Standings
 from autoprefetch.errors import LazyLoadError
 from autoprefetch.faults import quarantine, shielded
-from autoprefetch.observe import places, recognising, tracking, writes
+from autoprefetch.observe import epochs, places, recognising, tracking, writes
 from autoprefetch.observe.callsites import Location
 from autoprefetch.orm import derivations, marks, replay, states
+from autoprefetch.orm.effects import EVERYTHING, Effect
+from autoprefetch.orm.effects import NOTHING as NO_EFFECT
 from autoprefetch.orm.marks import AnyQuerySet
 from autoprefetch.plan.plans import Branch
 
@@ -176,11 +178,22 @@ class Loading:
         """Quarantine the call site that loaded an instance."""
         quarantine(self.standing_of(instance), fault)
 
-    def wrote(self, tables: frozenset[str], everything: bool) -> None:
-        """Take note of a statement that writes to tables, and of whether others may have changed as well."""
+    def wrote(self, read: Callable[[], Effect]) -> None:
+        """Take note of what a statement wrote; also in a block that is off, for what was loaded outside of it."""
+        effect = EVERYTHING
+        with shielded(None, None):
+            effect = read()
+        if effect == NO_EFFECT:
+            return
+        epochs.here().move(effect.tables, effect.everything)
         if conf.current().mode != "off":
             with shielded(None, None):
-                writes.wrote(tables, everything)
+                writes.wrote(effect.tables, effect.everything)
+
+    def begin_request(self) -> None:
+        """Let a request that begins see its own writes, and not expire what others have loaded."""
+        with shielded(None, None):
+            writes.begin()
 
     def standing_of(self, instance: Model) -> Standing | None:
         """Return the standing of the call site that loaded a tracked instance."""

@@ -1,57 +1,159 @@
-"""Epochs: how often each table was written to, by which a value that was loaded before is known to be stale.
+"""Epochs: when each table was last written to, by which a value that was loaded before is known to be stale.
 
-The epochs lie in one mutable object for each context. Child tasks and `sync_to_async` threads inherit it, so that a
-write in one of them is seen by all; a plain context variable would not carry it back. A write in a context that never
-evaluated anything automatic moves the epochs of all contexts.
+Writes are numbered. A value remembers the number of the last write before it was asked for, and is stale when one of
+its tables was written to since.
+
+Each request has epochs of its own, so that requests in other threads do not expire what it has loaded. They are put in
+place where the server calls Django, above everything that may start a task: child tasks, `sync_to_async` and
+`asyncio.to_thread` inherit the object, and a write in one of them is seen by all (a context variable that a child of
+`asyncio.gather` sets would be invisible to its parent). Outside of requests, in commands, workers, tests and threads
+that inherit no context, all share one: a write there expires what any request has loaded, and theirs what was loaded
+there.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from contextvars import ContextVar
+from threading import RLock
+from typing import Any
+
+
+class _Writes:
+    """The numbers of the last writes: to each table, to everything at once, and of any kind."""
+
+    __slots__ = ("any", "everything", "tables")
+
+    def __init__(self) -> None:
+        self.tables: dict[str, int] = {}
+        self.everything = 0
+        self.any = 0
+
+    def note(self, number: int, tables: Iterable[str], everything: bool) -> None:
+        """Take note of a write; called under the lock."""
+        for table in tables:
+            self.tables[table] = number
+        if everything:
+            self.everything = number
+        self.any = number
+
+    def latest(self, tables: frozenset[str] | None) -> int:
+        """Return the number of the last write that may have reached one of some tables; None stands for all."""
+        if tables is None:
+            return self.any
+        found, numbers = self.everything, self.tables
+        for table in tables:
+            number = numbers.get(table, 0)
+            if number > found:
+                found = number
+        return found
 
 
 class Epochs:
-    """How often each table was written to.
+    """When each table was last written to, as seen from one request, or from outside of all requests."""
 
-    Args:
-        beside: other epochs that count as well.
-    """
+    __slots__ = ("_noted", "_seen")
 
-    __slots__ = ("_all", "_any", "_beside", "_tables")
-
-    def __init__(self, beside: Epochs | None = None) -> None:
-        self._tables: dict[str, int] = {}
-        self._all = 0
-        self._any = 0
-        self._beside = beside
+    def __init__(self, noted: tuple[_Writes, ...], seen: tuple[_Writes, ...]) -> None:
+        self._noted = noted
+        self._seen = seen
 
     def move(self, tables: Iterable[str], everything: bool) -> None:
         """Take note of a write to tables, or to everything."""
-        self._any += 1
-        self._all += everything
-        for table in tables:
-            self._tables[table] = self._tables.get(table, 0) + 1
+        global _last  # noqa: PLW0603  (one number for the process, which every answer compares first)
+        with _lock:
+            number = _last + 1
+            for writes in self._noted:
+                writes.note(number, tables, everything)
+            _last = number  # after the notes: who sees this number sees them too
 
-    def at(self, tables: frozenset[str] | None) -> int:
-        """Return a number that grows with each write to one of some tables; None stands for all tables."""
-        own = self._any if tables is None else self._all + sum(self._tables.get(table, 0) for table in tables)
-        return own + (self._beside.at(tables) if self._beside is not None else 0)
+    def latest(self, tables: frozenset[str] | None) -> int:
+        """Return the number of the last write that may have reached one of some tables; None stands for all tables."""
+        return max(writes.latest(tables) for writes in self._seen)
 
 
-_EVERYWHERE = Epochs()
-_here: ContextVar[Epochs | None] = ContextVar("autoprefetch_epochs", default=None)
+_last = 0
+_lock = RLock()  # reentrant: the garbage collector may close a cursor, and so write, in the midst of `move`
+_anywhere, _outside = _Writes(), _Writes()
+_OUTSIDE = Epochs(noted=(_anywhere, _outside), seen=(_anywhere,))
+_here: ContextVar[Epochs] = ContextVar("autoprefetch_epochs", default=_OUTSIDE)
+
+
+def now() -> int:
+    """Return the number of the last write in this process."""
+    return _last
 
 
 def here() -> Epochs:
-    """Return the epochs of this context."""
-    found = _here.get()
-    if found is None:
-        found = Epochs(beside=_EVERYWHERE)
-        _here.set(found)
-    return found
+    """Return the epochs of this request, or those outside of all."""
+    return _here.get()
 
 
-def move(tables: Iterable[str], everything: bool) -> None:
-    """Take note of a write in this context."""
-    (_here.get() or _EVERYWHERE).move(tables, everything)
+def agree(one: Epochs, other: Epochs) -> bool:
+    """Tell whether a write in either is seen in both: not so for two requests."""
+    return one is other or one is _OUTSIDE or other is _OUTSIDE
+
+
+def begin() -> None:
+    """Give this context epochs of its own: a request begins."""
+    own = _Writes()
+    _here.set(Epochs(noted=(_anywhere, own), seen=(_outside, own)))
+
+
+class Freshness:
+    """Tells whether what was read from some tables still holds.
+
+    Args:
+        tables: None when they cannot all be named.
+        since: the number of the last write before they were read; by default, they are read now.
+    """
+
+    __slots__ = ("_asked_at", "_epochs", "_fresh_at", "_once_used", "_tables")
+
+    def __init__(self, tables: frozenset[str] | None, since: int | None = None) -> None:
+        self._tables = tables
+        self._once_used: Freshness | None = None
+        self.begin(now() if since is None else since)
+
+    def begin(self, since: int) -> None:
+        """Begin anew: what was read is no older than a write."""
+        self._epochs = here()
+        self._asked_at = self._fresh_at = since
+
+    @property
+    def tables(self) -> frozenset[str]:
+        """The tables, as far as they are named."""
+        return self._tables or frozenset()
+
+    def are_stale(self) -> bool:
+        """Tell whether one of the tables was written to, or would have been without our knowing: in another request."""
+        last = _last
+        if last == self._fresh_at:
+            return False
+        if not agree(self._epochs, here()) or self._epochs.latest(self._tables) > self._fresh_at:
+            return True
+        self._fresh_at = last
+        return False
+
+    def saw_a_write(self) -> bool:
+        """Tell whether anything was written to since they were read."""
+        return self._epochs.latest(None) > self._asked_at
+
+    def used(self) -> Freshness:
+        """Return what tells of it from now on, when any write makes it stale."""
+        if self._once_used is None or self._once_used.are_stale():
+            self._once_used = Freshness(None)
+        return self._once_used
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(None), ()  # whoever copies or pickles what it belongs to has no use for it
+
+
+def _renew_lock() -> None:
+    global _lock  # noqa: PLW0603  (another thread may have held it when the process forked)
+    _lock = RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)

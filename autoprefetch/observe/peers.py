@@ -10,8 +10,9 @@ from weakref import ReferenceType, ref
 from django.db.models import Model
 
 from autoprefetch.learn.profiles import Path
+from autoprefetch.observe import epochs
 from autoprefetch.observe.callsites import Location, innermost
-from autoprefetch.observe.epochs import Epochs
+from autoprefetch.observe.epochs import Freshness
 
 if TYPE_CHECKING:
     from autoprefetch.observe.recordings import Recording
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 _LOOKED_UP = 8  # querysets of one relation whose place is looked up in an evaluation
 
 
-class Answers:
+class Answers(Freshness):
     """What one batch brought for the peers, until each of them claims its part.
 
     Attributes:
@@ -35,10 +36,6 @@ class Answers:
     """
 
     __slots__ = (
-        "_any_epoch",
-        "_epoch",
-        "_epochs",
-        "_tables",
         "asked",
         "by_key",
         "considered",
@@ -49,11 +46,8 @@ class Answers:
         "making",
     )
 
-    def __init__(self, epochs: Epochs, tables: frozenset[str] | None) -> None:
-        self._epochs = epochs
-        self._tables = tables
-        self._epoch = epochs.at(tables)
-        self._any_epoch = epochs.at(None)
+    def __init__(self, tables: frozenset[str] | None) -> None:
+        super().__init__(tables)
         self.by_key: dict[Any, Any] = {}
         self.asked: set[Any] = set()
         self.fresh: dict[Any, list[Any]] = {}
@@ -62,19 +56,6 @@ class Answers:
         self.considered = 0
         self.expired = 0
         self.is_shared = False
-
-    @property
-    def tables(self) -> frozenset[str]:
-        """The tables that the answers were read from, as far as they are named."""
-        return self._tables or frozenset()
-
-    def are_stale(self) -> bool:
-        """Tell whether a table behind the answers was written to."""
-        return self._epochs.at(self._tables) != self._epoch
-
-    def saw_a_write(self) -> bool:
-        """Tell whether anything was written to since they were asked for."""
-        return self._epochs.at(None) != self._any_epoch
 
     @contextmanager
     def considering(self, before: int) -> Iterator[None]:
@@ -89,8 +70,7 @@ class Answers:
         """Forget stale answers, and begin anew."""
         self.expired += 1
         self.considered = 0
-        self._epoch = self._epochs.at(self._tables)
-        self._any_epoch = self._epochs.at(None)
+        self.begin(epochs.now())
         self.by_key.clear()
         self.asked.clear()
         self.fresh.clear()
@@ -104,10 +84,8 @@ class PeerGroup:
 
     __slots__ = (
         "__weakref__",
-        "_ahead",
         "_answers",
         "_buildings",
-        "_epochs",
         "_indexed",
         "_indexes",
         "_members",
@@ -121,7 +99,7 @@ class PeerGroup:
         "recording",
     )
 
-    def __init__(self, recording: Recording, path: Path, model: type[Model], epochs: Epochs) -> None:
+    def __init__(self, recording: Recording, path: Path, model: type[Model]) -> None:
         self.recording = recording
         self.path = path
         self.model = model
@@ -130,8 +108,6 @@ class PeerGroup:
         self.latest: dict[Hashable, Answers] = {}
         self.recalled: dict[str, list[Any]] = {}
         self.meanings: set[Hashable] = set()
-        self._epochs = epochs
-        self._ahead: dict[str, Answers] = {}
         self._answers: dict[Hashable, Answers] = {}
         self._buildings: dict[str, int] = {}
         self._indexes: dict[str, dict[Any, ReferenceType[Any]]] = {}
@@ -187,20 +163,11 @@ class PeerGroup:
         found = index.get(value)
         return None if found is None else found()
 
-    def loaded_ahead(self, name: str, tables: frozenset[str]) -> None:
-        """Remember when a to-many relation was prefetched for the members."""
-        self._ahead[name] = Answers(self._epochs, tables)
-
-    def is_stale(self, name: str) -> bool:
-        """Tell whether a to-many relation was prefetched before a write to one of its tables."""
-        ahead = self._ahead.get(name)
-        return ahead is not None and ahead.are_stale()
-
     def answers_for(self, key: Hashable, tables: frozenset[str] | None) -> Answers:
         """Return the answers for a relation or shape; empty ones when there are none, or a write made them stale."""
         answers = self._answers.get(key)
         if answers is None:
-            answers = self._answers[key] = Answers(self._epochs, tables)
+            answers = self._answers[key] = Answers(tables)
         elif answers.are_stale():
             answers.renew()
         return answers

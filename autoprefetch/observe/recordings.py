@@ -40,6 +40,10 @@ class Recording:
         eager: the paths that the plan loads ahead.
         profile: what was known of the call site when the evaluation began.
         on_news: called with the recording when it has something new after it was last taken.
+
+    Attributes:
+        began_at: the number of the last write before the root query.
+        loaded_ahead_at: the number of the last write before the latest rows were prefetched.
     """
 
     __slots__ = (
@@ -47,15 +51,17 @@ class Recording:
         "_counts",
         "_dirty",
         "_eager",
-        "_epochs",
         "_has_news",
+        "_is_all_dirty",
         "_new",
         "_new_eager",
         "_on_news",
         "_sizes",
         "_written",
         "batched",
+        "began_at",
         "groups",
+        "loaded_ahead_at",
         "model",
         "profile",
         "site",
@@ -73,7 +79,7 @@ class Recording:
         self.model = model
         self.profile = profile
         self.batched: set[Path] = set()
-        self._epochs = epochs.here()
+        self.began_at = self.loaded_ahead_at = epochs.now()
         self.groups: WeakValueDictionary[Path, PeerGroup] = WeakValueDictionary()
         self._eager = eager
         self._new_eager = eager
@@ -84,6 +90,7 @@ class Recording:
         self._claims: dict[Path, int] = {}
         self._written: dict[str, int] = {}
         self._dirty: frozenset[str] = frozenset()
+        self._is_all_dirty = False
         self._new = {"evaluations": 1, "rows": 0, "warm": int(bool(eager)), "queries": 0, "own": 0}
 
     @property
@@ -95,7 +102,7 @@ class Recording:
         """Return the peer group of a path; it lives as long as an instance belongs to it."""
         group = self.groups.get(path)
         if group is None:
-            group = self.groups[path] = PeerGroup(self, path, model, self._epochs)
+            group = self.groups[path] = PeerGroup(self, path, model)
         return group
 
     def entered(self, path: Path, instances: int) -> None:
@@ -123,7 +130,7 @@ class Recording:
         if count is None:
             count = self._counts[path] = _Count(evaluations=1, first_access=place(), built=built)
         count.loads += 1
-        for table in tables & self._dirty if self._dirty else ():
+        for table in tables if self._is_all_dirty else tables & self._dirty if self._dirty else ():
             self._written[table] = self._written.get(table, 0) + 1
         self._tell()
 
@@ -149,9 +156,14 @@ class Recording:
         self._new_eager |= paths - self._eager
         self._eager |= paths
 
-    def wrote(self, tables: frozenset[str]) -> None:
-        """Remember a write to tables; it counts once something is read from them afterwards."""
+    def loading_ahead(self) -> None:
+        """Take note that rows are about to be prefetched, which may be long after the query of a stream."""
+        self.loaded_ahead_at = epochs.now()
+
+    def wrote(self, tables: frozenset[str], everything: bool) -> None:
+        """Remember a write to tables or to everything; it counts once something is read from them afterwards."""
         self._dirty |= tables
+        self._is_all_dirty |= everything
 
     def take(self) -> Profile:
         """Hand over what is new as counts to add to a profile."""

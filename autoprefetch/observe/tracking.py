@@ -10,10 +10,11 @@ from django.db.models.constants import LOOKUP_SEP
 
 from autoprefetch.learn.profiles import Path
 from autoprefetch.observe.callsites import Location
+from autoprefetch.observe.epochs import Freshness, now
 from autoprefetch.observe.peers import PeerGroup
 from autoprefetch.observe.places import accessed_at
 from autoprefetch.observe.recordings import Recording
-from autoprefetch.orm import loaded, states
+from autoprefetch.orm import caches, loaded, states
 from autoprefetch.plan.plans import Branch, Method
 from autoprefetch.plan.relations import Kind, Relation, relation, unnamed
 
@@ -27,19 +28,40 @@ def track_rows(recording: Recording, rows: list[Any]) -> PeerGroup:
     return group
 
 
-def track_branches(recording: Recording, instances: list[Any], branches: Iterable[Branch]) -> None:
-    """Make the instances peers that a join or a prefetch has loaded along the branches of a plan."""
+def track_branches(
+    recording: Recording, instances: list[Any], branches: Iterable[Branch], since: int | None = None
+) -> None:
+    """Make the instances peers that a join or a prefetch has loaded along the branches of a plan.
+
+    Until they are used they wait, so that a write can make them stale.
+
+    Args:
+        recording: the one that counts them.
+        instances: where the branches start.
+        branches: what was loaded.
+        since: the number of the last write before the instances were read; by default, before the root query.
+    """
+    since = recording.began_at if since is None else since
+    waiting = {}
     for branch in branches:
         if branch.method is Method.LAZY:
             continue
-        below = loaded.related(instances, branch.relation)
-        if branch.relation.kind is Kind.GENERIC_FOREIGN_KEY:
+        known = branch.relation
+        below = loaded.related(instances, known)
+        if known.kind is Kind.GENERIC_FOREIGN_KEY:
             below = [row for row in below if type(row) is branch.target]
-        if branch.method is Method.PREFETCH and branch.relation.is_to_many and instances:
-            parents = recording.group(branch.path[:-1], type(next(iter(instances))))
-            parents.loaded_ahead(branch.relation.name, branch.relation.tables)
+        read_at = recording.loaded_ahead_at if branch.method is Method.PREFETCH else since
+        if known.is_to_many and branch.method is Method.PREFETCH:
+            caches.keep_sets_waiting(instances, known, Freshness(known.tables or None, read_at))
+        elif branch.method is Method.PREFETCH:
+            # Rows share what was prefetched, and what is cached on it may be older than any write.
+            waiting[known.cache] = Freshness(None, read_at)
+        elif branch.method is Method.JOIN:
+            waiting[known.cache] = Freshness(known.tables or None, read_at)
         _enter(recording, branch.path, branch.target, below)
-        track_branches(recording, below, branch.below)
+        track_branches(recording, below, branch.below, read_at)
+    if waiting:
+        caches.keep_waiting(instances, waiting)
 
 
 def _enter(recording: Recording, path: Path, model: type[Model], instances: list[Any]) -> None:
@@ -61,11 +83,12 @@ class Touch:
         path: where it leads; below a generic foreign key this is known once it is loaded.
     """
 
-    __slots__ = ("known", "path", "recording")
+    __slots__ = ("_since", "known", "path", "recording")
 
     def __init__(self, group: PeerGroup, known: Relation, step: str, built: Location | None) -> None:
         self.recording = group.recording
         self.known = known
+        self._since = now()
         self.path: Path = (*group.path, step)
         if known.kind is not Kind.GENERIC_FOREIGN_KEY:
             span = built.span if built is not None else ()
@@ -98,7 +121,7 @@ class Touch:
             # Rows of another class than the relation names (polymorphic models) have relations of their own.
             rows = [row for row in rows if type(row) is target]
             _enter(self.recording, self.path, target, rows)
-            track_branches(self.recording, rows, branches)
+            track_branches(self.recording, rows, branches, self._since)
             return
         by_model: dict[type[Model], list[Any]] = {}
         for row in rows:

@@ -23,15 +23,22 @@ def forget() -> None:
     _in_use.set(())
 
 
+def begin() -> None:
+    """Let a request that begins have epochs of its own.
+
+    A request that is served within something that evaluated already, as in a test that calls the application itself,
+    shares the epochs with it.
+    """
+    if not in_use():
+        epochs.begin()
+
+
 def in_use() -> list[PeerGroup]:
     """Return the peers of root queries that live in this thread or task."""
     return [group for reference in _in_use.get() if (group := reference()) is not None]
 
 
 def wrote(tables: frozenset[str], everything: bool) -> None:
-    """Move the epochs of tables or of everything, and tell the recordings whose instances are in use here."""
-    epochs.move(tables, everything)
-    if not tables:
-        return
+    """Tell the recordings whose instances are in use here of a write to tables or to everything."""
     for group in in_use():
-        group.recording.wrote(tables)
+        group.recording.wrote(tables, everything)

@@ -23,7 +23,9 @@ from django.db.models.sql.constants import MULTI, SINGLE
 from django.db.models.sql.where import AND
 
 from autoprefetch.orm import derivations
+from autoprefetch.orm.effects import nameable
 from autoprefetch.orm.forms import expressions_of, has_raw, is_totally_ordered
+from autoprefetch.orm.statements import expected
 
 _KEY = "autoprefetch_key"
 _PARENTS = "autoprefetch_parents"
@@ -271,7 +273,7 @@ class _Batch:
         rows: Rows = []
         most = min(_ARMS, max(_PARAMETERS // max(len(params), 1), 1))
         for some in _chunks(keys, len(keys) if is_lateral else most):
-            with self.connection.cursor() as cursor:
+            with self.connection.cursor() as cursor, expected(self.connection):
                 cursor.execute(*(self.lateral if is_lateral else self.arms)(arm, params, some))
                 rows += cursor.fetchall()
         width = compiler.col_count
@@ -333,4 +335,4 @@ def tables_of(query: Any) -> frozenset[str] | None:
     tables = {join.table_name for join in query.alias_map.values()}
     if any(getattr(found, "subquery", False) or hasattr(found, "query") for found in expressions_of(query)):
         return None
-    return frozenset(tables)
+    return nameable(frozenset(tables))

@@ -21,7 +21,7 @@ from django.db.models.lookups import Exact
 from django.db.models.sql import Query
 from django.db.models.sql.where import AND
 
-from autoprefetch.orm import states
+from autoprefetch.orm import caches, states
 from autoprefetch.orm.engine import Engine
 
 ATTRIBUTE = "autoprefetch_derivation"
@@ -208,19 +208,19 @@ def _deriving_from_cache(plain: Callable[[Any], Any], accessor: str, engine: Eng
     # A prefetched set was built before its parent was tracked; what is chained from it is a derived query all the same.
     @wraps(plain)
     def get_queryset(self: Any) -> Any:
-        if _is_stale(self.instance, accessor, engine):
-            self._remove_prefetched_objects()  # plain Django asks again each time, and so sees the write
         queryset = plain(self)
+        if _is_stale(queryset, self.instance, engine):
+            self._remove_prefetched_objects()  # plain Django asks again each time, and so sees the write
+            queryset = plain(self)
         return queryset if queryset._query.__dict__.get(ATTRIBUTE) else _derived(self, accessor, queryset, engine)
 
     return get_queryset
 
 
-def _is_stale(instance: Any, accessor: str, engine: Engine) -> bool:
+def _is_stale(queryset: Any, instance: Any, engine: Engine) -> bool:
     """Tell whether a prefetched set of an instance must not be used any more, as it must not where nobody can tell."""
-    group = states.group_of(instance)
     try:
-        return group is not None and bool(group.is_stale(accessor))
+        return not caches.handed_out(queryset)
     except Exception as fault:
         engine.faulted(instance, fault)
         return True

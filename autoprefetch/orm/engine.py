@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from django.db.models import Model
 
+from autoprefetch.orm.effects import Effect
 from autoprefetch.orm.marks import AnyQuerySet
 
 
@@ -52,5 +53,8 @@ class Engine(Protocol):
     def faulted(self, instance: Model, fault: Exception) -> None:
         """Take note of a fault of ours at a tracked instance; the hook goes on as Django does."""
 
-    def wrote(self, tables: frozenset[str], everything: bool) -> None:
-        """Take note of a statement that writes to tables, and of whether others may have changed as well."""
+    def wrote(self, read: Callable[[], Effect]) -> None:
+        """Take note of what a statement wrote; `read` finds it out, and everything counts as written where it fails."""
+
+    def begin_request(self) -> None:
+        """Take note that a server hands over a request."""

@@ -22,7 +22,7 @@ def install(engine: Engine) -> bool:
         if _installed:
             return False
         states.install()
-        routes.install()
+        routes.install(engine)
         descriptors.install(engine)
         derivations.install(engine)
         replay.install(engine)

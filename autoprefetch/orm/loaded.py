@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import Model
 
+from autoprefetch.orm.caches import peek, prefetched
 from autoprefetch.plan.relations import Relation
 
 
@@ -18,15 +19,9 @@ def related(instances: Iterable[Model], known: Relation) -> list[Any]:
         known: the relation to look at; nothing is loaded for it.
     """
     if known.is_to_many:
-        sets = (_prefetched(instance, known) for instance in instances)
+        sets = (prefetched(instance, known) for instance in instances)
         return [row for rows in sets if rows is not None for row in rows._result_cache or ()]
-    caches = (instance._state.fields_cache for instance in instances)
-    return [row for cache in caches if (row := cache.get(known.cache)) is not None]
-
-
-def _prefetched(instance: Model, known: Relation) -> Any:
-    cache = getattr(instance, "_prefetched_objects_cache", None)
-    return cache.get(known.cache) if cache else None
+    return [row for instance in instances if (row := peek(instance, known.cache)) is not None]
 
 
 def plain_again(instances: Iterable[Model], known: Relation, select_related: Any) -> None:
@@ -36,6 +31,6 @@ def plain_again(instances: Iterable[Model], known: Relation, select_related: Any
     column, for example, would otherwise raise `FieldError`.
     """
     for instance in instances:
-        rows = _prefetched(instance, known)
+        rows = prefetched(instance, known)
         if rows is not None:
             rows._query.select_related = select_related

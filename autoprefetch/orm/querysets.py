@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 from django.db.models.query import RawQuerySet
 from wrapt import wrap_function_wrapper
 
-from autoprefetch.orm import derivations, replay
+from autoprefetch.orm import caches, derivations, replay
 from autoprefetch.orm.engine import Engine
 from autoprefetch.orm.forms import loads_instances
 from autoprefetch.orm.marks import ATTRIBUTE, query_state
@@ -64,6 +64,7 @@ def _pickling(plain: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[st
     @wraps(plain)
     def getstate(self: Any) -> dict[str, Any]:
         state = plain(self)
+        state.pop(caches.AHEAD, None)
         if derivations.ATTRIBUTE in self._query.__dict__:
             state["_query"] = self._query.chain()
             state["_query"].__dict__.pop(derivations.ATTRIBUTE)

@@ -10,8 +10,12 @@ from contextvars import ContextVar
 from functools import wraps
 from typing import Any
 
+from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.base import BaseHandler
+from django.core.handlers.wsgi import WSGIHandler
 from django.core.management.base import BaseCommand
+
+from autoprefetch.orm.engine import Engine
 
 _route: ContextVar[str] = ContextVar("autoprefetch_route", default="")
 
@@ -30,8 +34,12 @@ def left() -> None:
     _route.set("")
 
 
-def install() -> None:
+def install(engine: Engine) -> None:
     """Follow what Django runs."""
+    wsgi: Any = WSGIHandler
+    wsgi.__call__ = _serving(wsgi.__call__, engine)
+    asgi: Any = ASGIHandler
+    asgi.__call__ = _serving_async(asgi.__call__, engine)
     _handler.resolve_request = _resolving(_handler.resolve_request)
     command: Any = BaseCommand
     command.execute = _running(command.execute, lambda self: f"command {type(self).__module__.rpartition('.')[2]}")
@@ -41,6 +49,25 @@ def install() -> None:
         return
     task: Any = Task
     task.call = _running(task.call, lambda self: f"task {self.module_path}")
+
+
+# Where a server calls Django; the handlers of the test client have no part in it.
+def _serving(plain: Callable[..., Any], engine: Engine) -> Callable[..., Any]:
+    @wraps(plain)
+    def serve(self: Any, *args: Any, **kwargs: Any) -> Any:
+        engine.begin_request()
+        return plain(self, *args, **kwargs)
+
+    return serve
+
+
+def _serving_async(plain: Callable[..., Any], engine: Engine) -> Callable[..., Any]:
+    @wraps(plain)
+    async def serve(self: Any, *args: Any, **kwargs: Any) -> Any:
+        engine.begin_request()  # in the task that the server has started for this request
+        return await plain(self, *args, **kwargs)
+
+    return serve
 
 
 def _resolving(plain: Callable[..., Any]) -> Callable[..., Any]:

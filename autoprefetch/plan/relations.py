@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from django.db.models import ForeignKey, Manager, Model
+from django.db.models.manager import BaseManager
 
 
 class Kind(StrEnum):
@@ -39,7 +40,7 @@ class Relation:
         target: the model it leads to; None for a generic foreign key, which leads to any.
         columns: the columns of the owner that must be loaded to follow it (attnames).
         known_columns: the columns of the target that are the same for all rows of one parent (attnames).
-        tables: the tables that following it reads.
+        tables: the tables that following it reads; none when they cannot all be named.
         no_join: why it must never be joined; "" when it may be.
     """
 
@@ -82,7 +83,7 @@ def unnamed(model: type[Model], name: str) -> Relation | None:
         return None
     target = model._meta.apps.get_model(label)
     nothing: frozenset[str] = frozenset()
-    tables = frozenset({target._meta.db_table})
+    tables = _named([target], target._default_manager)
     no_join = "it is written as a filter"
     kind = Kind.REVERSE_FOREIGN_KEY
     return Relation(name, name, name, kind, model._meta.label, target, nothing, nothing, tables, no_join)
@@ -145,12 +146,20 @@ def _known_columns(field: Any, kind: Kind) -> frozenset[str]:
 
 
 def _tables(field: Any, kind: Kind, target: type[Model] | None) -> frozenset[str]:
-    tables = (
-        {target._meta.db_table} | {parent._meta.db_table for parent in target._meta.all_parents} if target else set()
-    )
+    if target is None:
+        return frozenset()
+    models = [target, *target._meta.all_parents]
     if kind is Kind.MANY_TO_MANY:
-        tables.add((field if _is_reverse(field) else field.remote_field).through._meta.db_table)
-    return frozenset(tables)
+        models.append((field if _is_reverse(field) else field.remote_field).through)
+    return _named(models, target._default_manager if kind in TO_MANY else target._base_manager)
+
+
+def _named(models: list[type[Model]], manager: Any) -> frozenset[str]:
+    """Return the tables of models, or none if rows may come from others: through a view, or a manager of one's own."""
+    is_plain = type(manager).get_queryset is BaseManager.get_queryset
+    if not is_plain or not all(model._meta.managed for model in models):
+        return frozenset()
+    return frozenset(model._meta.db_table for model in models)
 
 
 def _no_join(field: Any, kind: Kind, target: type[Model] | None) -> str:

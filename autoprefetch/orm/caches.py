@@ -1,0 +1,203 @@
+"""Values that a plan put where Django keeps related rows: they wait until they are used, or a write makes them stale.
+
+A to-one value waits beside `_state.fields_cache` and enters it when it is first used; from then on it stays, as a value
+that Django has loaded lazily does. If a write came first, it is as if nothing had been loaded. Django uses `[]`, `in`,
+`del` and `copy()` on this dict (fields/mixins.py and `Model.__getstate__`, 5.2 to 6.1), other code `get` and `pop`; all
+agree. Copies and pickles get a plain dict with what was used, as in plain Django.
+
+A prefetched to-many set is the same until it is first handed out. Handed out again it expires with any write, since its
+rows keep what they have loaded by then, where plain Django makes new ones each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Protocol
+
+from django.db.models import Model
+
+from autoprefetch.plan.relations import Relation
+
+AHEAD = "autoprefetch_ahead"
+"""On a prefetched set: how long it is good. It is left out of pickles."""
+
+
+class Ahead(Protocol):
+    """Tells of values that were loaded ahead whether they still hold."""
+
+    def are_stale(self) -> bool:
+        """Tell whether a write came after they were loaded."""
+
+    def used(self) -> Ahead:
+        """Return what tells it of a set that was handed out."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle and copy as None."""
+
+
+class WaitingCache(dict[str, Any]):
+    """The `fields_cache` of an instance, with the values that wait beside it.
+
+    The values in use lie in the dict itself, where Python finds them without any code of ours; `[]` comes to
+    `__missing__` for the others.
+    """
+
+    __slots__ = ("_ahead", "_waiting")
+
+    def __init__(self, waiting: dict[str, Any], ahead: Mapping[str, Ahead]) -> None:
+        self._waiting = waiting
+        self._ahead = ahead
+
+    def __missing__(self, name: str) -> Any:
+        """Hand out a value for the first time."""
+        value = self._waiting[name] if self._waits(name) else _raise(name)
+        super().__setitem__(name, value)
+        self._waiting.pop(name, None)
+        return value
+
+    def _waits(self, name: object) -> bool:
+        """Tell whether a value waits, and forget it if it is stale."""
+        if name not in self._waiting:
+            return False
+        if self._ahead[name].are_stale():  # type: ignore[index]
+            self._waiting.pop(name, None)  # type: ignore[call-overload]
+            return False
+        return True
+
+    def peek(self, name: str, default: Any = None) -> Any:
+        """Return a value without using it."""
+        return super().get(name, self._waiting.get(name, default))
+
+    def wait_for(self, names: Iterable[str], ahead: Mapping[str, Ahead]) -> None:
+        """Let more values wait."""
+        self._ahead = {**self._ahead, **ahead}
+        self._waiting.update((name, super(WaitingCache, self).pop(name)) for name in names)
+
+    def _settle(self) -> None:
+        """Hand out all that waits, for whoever looks at the dict as a whole."""
+        for name in [*self._waiting]:
+            if self._waits(name):
+                self[name]
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or self._waits(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a value that is loaded."""
+        try:
+            return self[name]
+        except KeyError:
+            return default
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self._waiting.pop(name, None)
+        super().__setitem__(name, value)
+
+    def __delitem__(self, name: str) -> None:
+        if self._waits(name):
+            del self._waiting[name]
+        else:
+            super().__delitem__(name)
+
+    def pop(self, name: str, *default: Any) -> Any:
+        """Take a value out."""
+        if self._waits(name):
+            return self._waiting.pop(name)
+        return super().pop(name, *default)
+
+    def setdefault(self, name: str, default: Any = None) -> Any:
+        """Return a value that is loaded, or put one there."""
+        return self[name] if name in self else super().setdefault(name, default)
+
+    def clear(self) -> None:
+        """Forget what is loaded."""
+        self._waiting.clear()
+        super().clear()
+
+    def __iter__(self) -> Iterator[str]:
+        self._settle()
+        return super().__iter__()
+
+    def __len__(self) -> int:
+        self._settle()
+        return super().__len__()
+
+    def keys(self) -> Any:
+        """Return the names of what is loaded."""
+        self._settle()
+        return super().keys()
+
+    def values(self) -> Any:
+        """Return what is loaded."""
+        self._settle()
+        return super().values()
+
+    def items(self) -> Any:
+        """Return what is loaded by name."""
+        self._settle()
+        return super().items()
+
+    def __repr__(self) -> str:
+        self._settle()
+        return super().__repr__()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return dict, (self.copy(),)
+
+
+def _raise(name: str) -> Any:
+    raise KeyError(name)
+
+
+def keep_waiting(instances: Iterable[Model], ahead: Mapping[str, Ahead]) -> None:
+    """Let to-one values wait that a join or a prefetch has put into the caches of instances.
+
+    Args:
+        instances: any may be among them more than once.
+        ahead: for the key of each relation, how long its values are good.
+    """
+    names = ahead.keys()
+    for instance in instances:
+        cache = instance._state.fields_cache
+        if type(cache) is WaitingCache:
+            found = [name for name in names if dict.__contains__(cache, name)]
+            if found:
+                cache.wait_for(found, ahead)
+        elif cache.keys() <= names:
+            instance._state.fields_cache = WaitingCache(cache, ahead)
+        else:
+            waiting = {name: cache.pop(name) for name in names if name in cache}
+            if waiting:
+                instance._state.fields_cache = used = WaitingCache(waiting, ahead)
+                used.update(cache)
+
+
+def peek(instance: Model, name: str) -> Any:
+    """Return the related row in the cache of an instance, used or not; None where there is none."""
+    cache = instance._state.fields_cache
+    return cache.peek(name) if type(cache) is WaitingCache else cache.get(name)
+
+
+def prefetched(instance: Model, known: Relation) -> Any:
+    """Return the set that a to-many prefetch has put into the cache of an instance, or None."""
+    cache = getattr(instance, "_prefetched_objects_cache", None)
+    return cache.get(known.cache) if cache else None
+
+
+def keep_sets_waiting(instances: Iterable[Model], known: Relation, ahead: Ahead) -> None:
+    """Let to-many sets wait that a prefetch has put into the caches of instances."""
+    for instance in instances:
+        rows = prefetched(instance, known)
+        if rows is not None:
+            rows.__dict__.setdefault(AHEAD, ahead)
+
+
+def handed_out(rows: Any) -> bool:
+    """Take note that a to-many set is handed out, if it waits; False when a write has made it stale."""
+    ahead: Ahead | None = rows.__dict__.get(AHEAD)
+    if ahead is None:
+        return True
+    if ahead.are_stale():
+        return False
+    rows.__dict__[AHEAD] = ahead.used()
+    return True
