@@ -59,8 +59,8 @@ class WaitingCache(dict[str, Any]):
         """Tell whether a value waits, and forget it if it is stale."""
         if name not in self._waiting:
             return False
-        if self._ahead[name].are_stale():  # type: ignore[index]
-            self._waiting.pop(name, None)  # type: ignore[call-overload]
+        if self._ahead[name].are_stale():
+            self._waiting.pop(name, None)
             return False
         return True
 

@@ -176,7 +176,7 @@ def _words(sql: str) -> list[str] | None:
     if "\\" in sql:
         return None
     words: list[str] = []
-    for kind, value in lexer.tokenize(sql):
+    for kind, value in lexer.tokenize(sql):  # type: ignore[no-untyped-call]
         if value[0] in "[#" or (value[0] == "$" and value[-1] == "$") or value.startswith(("/*!", "/*M!")):
             return None
         if kind in kinds.Comment:

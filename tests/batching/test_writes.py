@@ -103,17 +103,10 @@ WRITES: dict[str, Callable[[list[Any]], Any]] = {
 }
 
 
-UNREAD = {"raw update after a comment", "raw write by a with clause"}
-"""Writes that name no table; what a plan loads ahead is not yet kept from them (issue 4)."""
-
-
 @pytest.mark.parametrize("ahead", [True, False], ids=["ahead", "at first touch"])
 @pytest.mark.parametrize("write", WRITES)
 def test_what_was_written_is_read(write: str, ahead: bool, database: str) -> None:
     """After a write, each peer reads what plain Django reads."""
-    if ahead and write in UNREAD:
-        pytest.skip("what is loaded ahead is the matter of issue 4")
-
     def view() -> Any:
         people = list(auto(Author.objects.all()))
         before = [read(people[0]), read(people[1])]
