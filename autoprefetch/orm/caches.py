@@ -109,6 +109,10 @@ class WaitingCache(dict[str, Any]):
         """Return a value that is loaded, or put one there."""
         return self[name] if name in self else super().setdefault(name, default)
 
+    def copy(self) -> dict[str, Any]:
+        """Return a plain dict of what was used, for a copy or a pickle of the instance."""
+        return dict(super().items())
+
     def clear(self) -> None:
         """Forget what is loaded."""
         self._waiting.clear()

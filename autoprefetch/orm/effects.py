@@ -235,7 +235,8 @@ def _only_reads(words: Sequence[str]) -> bool:
 
 
 def _may_precede_brackets(word: str) -> bool:
-    return word in MAY_PRECEDE_BRACKETS or not (word[:1].isalnum() or word[:1] in '_"`$')
+    is_name = word[:1].isalnum() or word.startswith(("_", '"', "`", "$"))
+    return not is_name or word in MAY_PRECEDE_BRACKETS
 
 
 def _table(words: Sequence[str], at: int) -> tuple[str, int]:

@@ -9,7 +9,7 @@ from django.db.models.sql.subqueries import DeleteQuery, InsertQuery, UpdateQuer
 
 from autoprefetch.orm import effects
 from autoprefetch.orm.effects import EVERYTHING, NOTHING, Effect
-from tests.library.models import Author, Book
+from tests.library.models import Author, Book, Copy, Supplier
 
 BOOK = Effect(frozenset({"library_book"}))
 BOOK_AND_MORE = Effect(frozenset({"library_book"}), everything=True)
@@ -21,7 +21,7 @@ READS = [
     "/* why */ SELECT 1 /* UPDATE library_book */",
     "SELECT 'UPDATE library_book; DELETE', \"update\" FROM library_book",
     "(SELECT 1) UNION ALL (SELECT 2)",
-    "SELECT count(*), max(pages), coalesce(a, b), lower ( title ) FROM library_book GROUP BY author_id HAVING count(*) > 1",
+    "SELECT count(*), max(pages), coalesce(a, b), lower ( title ) FROM library_book GROUP BY author_id",
     "SELECT * FROM library_book WHERE id IN (%s, %s) AND (pages > 1 OR NOT (pages < 3)) ORDER BY id LIMIT 3",
     "SELECT replace(title, 'a', 'b'), CAST(pages AS numeric(10, 2)), pages::varchar(10) FROM library_book",
     "SELECT row_number() OVER (PARTITION BY author_id ORDER BY pages) FROM library_book",
@@ -67,7 +67,6 @@ WRITES_A_BOOK = [
 
 WRITES_A_BOOK_AND_MORE = [
     "UPDATE library_book SET pages = do_write(pages)",
-    "UPDATE library_book b, library_author a SET b.pages = 1",
     "UPDATE library_book b SET pages = 1 FROM (SELECT do_write()) x",
     "INSERT INTO library_book SELECT * FROM library_book FOR UPDATE",
     "INSERT INTO library_book VALUES (1); DELETE FROM library_tag",
@@ -80,6 +79,7 @@ MAY_WRITE_ANYTHING = [
     "INSERT OR REPLACE INTO library_book VALUES (1)",
     "UPDATE OR REPLACE library_book SET id = 1",
     "UPDATE library_book JOIN library_author ON (1 = 1) SET pages = 1",
+    "UPDATE library_book b, library_author a SET b.pages = 1",
     "UPDATE a_table_of_nobody SET pages = 1",
     "INSERT INTO a_table_of_nobody VALUES (1)",
     "SELECT do_write()",
@@ -172,8 +172,6 @@ def test_the_statements_of_the_orm_name_their_tables():
 
 def test_a_delete_reaches_what_is_left_to_the_database():
     """`DO_NOTHING` often means that the table has an ON DELETE of its own; the rest Django deletes by statements."""
-    from tests.library.models import Copy, Supplier
-
     found = effects.of_query(DeleteQuery(Supplier))
     assert found.tables == {"library_supplier", Copy._meta.db_table}
     assert not found.everything
