@@ -35,6 +35,9 @@ class Ahead(Protocol):
         """Pickle and copy as None."""
 
 
+_set = dict.__setitem__
+
+
 class WaitingCache(dict[str, Any]):
     """The `fields_cache` of an instance, with the values that wait beside it.
 
@@ -50,9 +53,15 @@ class WaitingCache(dict[str, Any]):
 
     def __missing__(self, name: str) -> Any:
         """Hand out a value for the first time."""
-        value = self._waiting[name] if self._waits(name) else _raise(name)
-        super().__setitem__(name, value)
-        self._waiting.pop(name, None)
+        waiting = self._waiting
+        if name not in waiting:
+            raise KeyError(name)
+        value = waiting[name]
+        if self._ahead[name].are_stale():
+            waiting.pop(name, None)
+            raise KeyError(name)
+        _set(self, name, value)  # before it leaves the other dict: a thread beside this one finds it in either
+        waiting.pop(name, None)
         return value
 
     def _waits(self, name: object) -> bool:
@@ -147,10 +156,6 @@ class WaitingCache(dict[str, Any]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return dict, (self.copy(),)
-
-
-def _raise(name: str) -> Any:
-    raise KeyError(name)
 
 
 def keep_waiting(instances: Iterable[Model], ahead: Mapping[str, Ahead]) -> None:
