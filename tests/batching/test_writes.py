@@ -107,6 +107,7 @@ WRITES: dict[str, Callable[[list[Any]], Any]] = {
 @pytest.mark.parametrize("write", WRITES)
 def test_what_was_written_is_read(write: str, ahead: bool, database: str) -> None:
     """After a write, each peer reads what plain Django reads."""
+
     def view() -> Any:
         people = list(auto(Author.objects.all()))
         before = [read(people[0]), read(people[1])]

@@ -47,6 +47,10 @@ def each(rows: Any, change: Callable[[Any], None]) -> None:
         row.save()
 
 
+def first_author() -> Author:
+    return Author.objects.all()[0]
+
+
 def rename(row: Any) -> None:
     row.name += "+"
 
@@ -91,7 +95,9 @@ def composed() -> None:
 
 def executemany() -> None:
     with connections[alias()].cursor() as cursor:
-        cursor.executemany("UPDATE library_author SET name = %s WHERE id = %s", [("one", 1), ("two", 2)])
+        cursor.executemany(
+            "UPDATE library_author SET name = %s WHERE id = %s", [("one", first_author().pk), ("two", 0)]
+        )
 
 
 def raw_queryset() -> None:
@@ -114,11 +120,11 @@ def through_table() -> None:
 
 
 def get_or_create() -> None:
-    Book.objects.get_or_create(title="g", defaults={"pages": 1, "published": "2020-01-01", "author_id": 1})
+    Book.objects.get_or_create(title="g", defaults={"pages": 1, "published": "2020-01-01", "author": first_author()})
 
 
 def update_or_create() -> None:
-    Author.objects.update_or_create(pk=1, defaults={"name": "u"})
+    Author.objects.update_or_create(pk=first_author().pk, defaults={"name": "u"})
 
 
 def bulk() -> None:
@@ -126,7 +132,7 @@ def bulk() -> None:
     for author in authors:
         author.name = "bulk"
     Author.objects.bulk_update(authors, ["name"])
-    Book.objects.bulk_create([Book(title="b", pages=3, published="2020-01-01", author_id=1)])
+    Book.objects.bulk_create([Book(title="b", pages=3, published="2020-01-01", author=first_author())])
 
 
 def related_managers() -> None:
@@ -285,7 +291,7 @@ def test_a_foreign_key_that_is_set_anew_is_not_answered_by_what_waits(database: 
     def view() -> Any:
         books = list(auto(Book.objects.order_by("pk")))
         seen = [books[0].author.name]
-        books[1].author_id = 1
+        books[1].author_id = first_author().pk
         books[2].author = Author(name="unsaved")
         books[3].refresh_from_db()
         Book.objects.filter(pk=books[4].pk).update(author=books[0].author_id)
@@ -409,7 +415,7 @@ def test_a_lock_is_followed_by_reads(lock: str, database: str) -> None:
         pytest.skip("SQLite has no such lock")
 
     def locked() -> None:
-        rows = Author.objects.filter(pk=1)
+        rows = Author.objects.filter(pk=first_author().pk)
         if lock == "orm":
             list(rows.select_for_update())
         elif lock == "skip locked":
@@ -419,7 +425,7 @@ def test_a_lock_is_followed_by_reads(lock: str, database: str) -> None:
             rows = rows.select_for_update()
             list(Author.objects.filter(pk__in=rows)) if connections[alias()].vendor == "postgresql" else list(rows)
         else:
-            sql("SELECT * FROM library_author WHERE id = 1 FOR UPDATE")
+            sql("SELECT * FROM library_author WHERE id = %s FOR UPDATE", first_author().pk)
 
     def view() -> Any:
         authors, books = list(auto(Author.objects.all())), list(auto(Book.objects.all()))
