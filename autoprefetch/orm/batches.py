@@ -25,7 +25,7 @@ from django.db.models.sql.where import AND
 from autoprefetch.orm import derivations
 from autoprefetch.orm.effects import nameable
 from autoprefetch.orm.forms import expressions_of, has_raw, is_totally_ordered
-from autoprefetch.orm.statements import expected
+from autoprefetch.orm.statements import reading
 
 _KEY = "autoprefetch_key"
 _PARENTS = "autoprefetch_parents"
@@ -273,7 +273,7 @@ class _Batch:
         rows: Rows = []
         most = min(_ARMS, max(_PARAMETERS // max(len(params), 1), 1))
         for some in _chunks(keys, len(keys) if is_lateral else most):
-            with self.connection.cursor() as cursor, expected(self.connection):
+            with self.connection.cursor() as cursor, reading(self.connection):
                 cursor.execute(*(self.lateral if is_lateral else self.arms)(arm, params, some))
                 rows += cursor.fetchall()
         width = compiler.col_count

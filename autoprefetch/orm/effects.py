@@ -52,14 +52,22 @@ EVERYTHING = Effect(everything=True)
 # Statements of the ORM ----------------------------------------------------------------------------------------------
 
 
+_WRITING = (InsertQuery, UpdateQuery, DeleteQuery)
+
+
+def reads(query: Query) -> bool:
+    """Tell whether the statement that a compiler makes of a query only reads; functions in it are taken to be pure."""
+    return not (isinstance(query, _WRITING) or query.select_for_update)
+
+
 def of_query(query: Query) -> Effect:
     """Return the effect of the statement that a compiler makes of a query."""
-    if isinstance(query, InsertQuery | UpdateQuery | DeleteQuery):
-        meta: Any = query.get_meta()
-        if not meta.managed:
-            return EVERYTHING  # it may be a view, which writes through
-        return _deletion(meta.model) if isinstance(query, DeleteQuery) else Effect(frozenset({meta.db_table}))
-    return EVERYTHING if query.select_for_update else NOTHING
+    if not isinstance(query, _WRITING):
+        return EVERYTHING if query.select_for_update else NOTHING
+    meta: Any = query.get_meta()
+    if not meta.managed:
+        return EVERYTHING  # it may be a view, which writes through
+    return _deletion(meta.model) if isinstance(query, DeleteQuery) else Effect(frozenset({meta.db_table}))
 
 
 _HANDLED_BY_DJANGO = {CASCADE, PROTECT, RESTRICT, SET_NULL, SET_DEFAULT}

@@ -24,7 +24,7 @@ from autoprefetch.orm.effects import EVERYTHING, NOTHING, Effect
 from autoprefetch.orm.engine import Engine
 
 _EXPECTED = "autoprefetch_expected"
-"""On a connection: what the statement does that a compiler is about to run."""
+"""On a connection: NOTHING while a compiler runs a statement that only reads, or what gives the effect of another."""
 
 _WRITTEN = "autoprefetch_written"
 """On a connection: what the transaction that is under way has written. Other connections see it once it commits."""
@@ -57,11 +57,11 @@ def install(engine: Engine) -> None:
 
 
 @contextmanager
-def expected(connection: Any, effect: Effect = NOTHING) -> Iterator[None]:
-    """Say beforehand what the statements do that run on a connection within the block: nothing but read, by default."""
+def reading(connection: Any) -> Iterator[None]:
+    """Say beforehand that the statements only read, or need no telling, that run on a connection within the block."""
     state = connection.__dict__
     outer = state.get(_EXPECTED)
-    state[_EXPECTED] = effect
+    state[_EXPECTED] = NOTHING
     try:
         yield
     finally:
@@ -69,12 +69,12 @@ def expected(connection: Any, effect: Effect = NOTHING) -> Iterator[None]:
 
 
 def _expecting(plain: Callable[..., Any]) -> Callable[..., Any]:
-    # Spelled out and not by `expected`, because every SELECT comes through here.
+    # Spelled out and not by `reading`, because every SELECT comes through here.
     @wraps(plain)
     def execute(self: Any, *args: Any, **kwargs: Any) -> Any:
-        state = self.connection.__dict__
+        state, query = self.connection.__dict__, self.query
         outer = state.get(_EXPECTED)
-        state[_EXPECTED] = effects.of_query(self.query)
+        state[_EXPECTED] = NOTHING if effects.reads(query) else lambda: effects.of_query(query)
         try:
             return plain(self, *args, **kwargs)
         finally:
@@ -87,14 +87,14 @@ def _watched(plain: Callable[..., Any], engine: Engine) -> Callable[..., Any]:
     @wraps(plain)
     def run(self: Any, sql: Any, *args: Any, **kwargs: Any) -> Any:
         state = self.db.__dict__
-        effect = state.get(_EXPECTED)
+        expected = state.get(_EXPECTED)
         state[_EXPECTED] = None  # an execute wrapper of the caller may run statements of its own in between
         try:
             return plain(self, sql, *args, **kwargs)
         finally:
-            state[_EXPECTED] = effect
-            if effect is not NOTHING:
-                engine.wrote(lambda: _noted(self.db, effect or _effect(self, sql)))
+            state[_EXPECTED] = expected
+            if expected is not NOTHING:
+                engine.wrote(lambda: _noted(self.db, expected() if expected else _effect(self, sql)))
             elif " FOR " in sql and effects.locks(sql):
                 engine.wrote(lambda: EVERYTHING)
 
@@ -126,7 +126,7 @@ def _undoing(plain: Callable[..., Any], engine: Engine) -> Callable[..., Any]:
     @wraps(plain)
     def roll_back(self: Any, *args: Any, **kwargs: Any) -> Any:
         try:
-            with expected(self):
+            with reading(self):
                 return plain(self, *args, **kwargs)
         finally:
             engine.wrote(lambda: EVERYTHING)
@@ -167,7 +167,7 @@ def _entering(plain: Callable[[Any], Any], engine: Engine) -> Callable[[Any], An
     def enter(self: Any) -> Any:
         connection: Any = get_connection(self.using)
         is_beginning = self.savepoint and not connection.in_atomic_block
-        with expected(connection):
+        with reading(connection):
             entered = plain(self)
         if is_beginning:
             engine.wrote(lambda: EVERYTHING)
