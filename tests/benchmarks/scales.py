@@ -1,0 +1,64 @@
+"""How large and how thorough a run is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tests.benchmarks.measuring import Pace
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """The sizes of a run.
+
+    Args:
+        is_quick: whether it is the small one, whose times say little.
+        latencies: round trips, in seconds; the first is the usual one of all rows but S.
+        items: rows in W.
+        orders: rows in J, N and P.
+        gets: rows that O gets, one by one.
+        many: transactions of each account in the large bank.
+        parents: parents in C and Q.
+        levels: roots in D.
+        call_sites: call sites in M.
+        rows: rows of the result that M drops.
+        threads: threads in X.
+    """
+
+    is_quick: bool = False
+    latencies: tuple[float, ...] = (0.0, 0.0005, 0.0012, 0.005)
+    items: int = 3_000
+    orders: int = 1_000
+    gets: int = 200
+    many: int = 5_000
+    parents: int = 1_000
+    levels: tuple[int, ...] = (10, 100, 300, 600, 1_000)
+    call_sites: int = 2_000
+    rows: int = 100_000
+    threads: tuple[int, ...] = (1, 2, 4, 8, 16)
+
+    @property
+    def pace(self) -> Pace:
+        """How many rounds."""
+        return Pace(rounds=3, slow_rounds=1, seconds=0.0) if self.is_quick else Pace()
+
+    @property
+    def short_pace(self) -> Pace:
+        """How many rounds where each takes long."""
+        return Pace(rounds=3, slow_rounds=1, seconds=0.0) if self.is_quick else Pace(seconds=0.0)
+
+
+FULL = Scale()
+QUICK = Scale(
+    is_quick=True,
+    latencies=(0.0,),
+    items=300,
+    orders=200,
+    gets=50,
+    many=500,
+    parents=100,
+    levels=(10, 50, 100),
+    call_sites=50,
+    rows=10_000,
+    threads=(1, 4),
+)

@@ -1,0 +1,1 @@
+"""The tables of the benchmarks that are not the bank's."""
