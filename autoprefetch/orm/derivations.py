@@ -21,7 +21,7 @@ from django.db.models.lookups import Exact
 from django.db.models.sql import Query
 from django.db.models.sql.where import AND
 
-from autoprefetch.orm import caches, states
+from autoprefetch.orm import caches, filters, states
 from autoprefetch.orm.engine import Engine
 
 ATTRIBUTE = "autoprefetch_derivation"
@@ -240,6 +240,7 @@ def _derived(manager: Any, accessor: str, queryset: Any, engine: Engine) -> Any:
     if states.group_of(instance) is None:
         return queryset
     try:
+        filters.run(manager, queryset)
         if not queryset.query.is_empty():
             key_name, field = _key(manager)
             node = _node(queryset.query, field) if key_name else None
