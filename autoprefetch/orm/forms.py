@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, cast
 
 from django.db import connections, router
@@ -20,6 +21,7 @@ from autoprefetch.plan.forms import Form, unique_keys
 from autoprefetch.plan.relations import Relation, relations
 
 _GET = QuerySet.get.__code__
+_NOTHING: frozenset[Any] = frozenset()
 _FRAMES_TO_GET = 8  # from here up through the hook, `_fetch_all` and `__len__` to `get`, with room to spare
 
 
@@ -40,40 +42,51 @@ def form_of(queryset: Any, targets: frozenset[type[Model]] = frozenset()) -> For
         queryset: it is not evaluated and not changed.
         targets: the models that might be joined; those that the routers read elsewhere are named in the form.
     """
-    prefetched = frozenset(_prefetched(queryset))
+    prefetched = frozenset(_prefetched(queryset)) if queryset._prefetch_related_lookups else _NOTHING
     if isinstance(queryset, RawQuerySet):
         return Form(cast("type[Model]", queryset.model), no_joins="it is a raw query", prefetched=prefetched)
-    query = queryset.query
+    query, model = queryset.query, queryset.model
     names, is_defer = query.deferred_loading
-    nested = any(LOOKUP_SEP in name for name in names)
+    nested = bool(names) and any(LOOKUP_SEP in name for name in names)
+    fixed = frozenset(_fixed(query))
     return Form(
-        model=queryset.model,
+        model=model,
         no_joins=_no_joins(queryset, nested),
         no_prefetches="combined queries take no prefetch" if query.combinator else "",
         ordering=tuple(_ordering(query)),
-        fixed=frozenset(_fixed(query)),
-        is_single=_is_single(queryset),
-        joined=frozenset(_joined(queryset.model, query.select_related)),
+        fixed=fixed,
+        is_single=any(key <= fixed for key in unique_keys(model)) or _is_asked_by_get(query),
+        joined=frozenset(_joined(model, query.select_related)) if query.select_related else _NOTHING,
         prefetched=prefetched,
         is_partial=nested,
-        deferred=_deferred(queryset.model, frozenset(names), is_defer),
+        deferred=_deferred(model, frozenset(names), is_defer) if names else _NOTHING,
         elsewhere=frozenset(t._meta.label for t in targets if router.db_for_read(t) != queryset.db),
     )
 
 
 def _no_joins(queryset: QuerySet[Any], nested: bool) -> str:
     query = queryset.query
-    found = {
-        "combined queries take no join": query.combinator,
-        "select_for_update() locks what is joined": query.select_for_update,
-        "distinct() would compare the joined columns": query.distinct,
-        "an aggregation would group by the joined columns": query.group_by is not None,
-        "extra() may name columns that a join makes ambiguous": query.extra or query.extra_tables or has_raw(query),
-        "only() or defer() reaches into a relation": nested,
-        "select_related() without names chooses by itself": query.select_related is True,
-        "the database has no foreign keys": not connections[queryset.db].features.supports_foreign_keys,
-    }
-    return next((reason for reason, holds in found.items() if holds), "")
+    if query.combinator:
+        return "combined queries take no join"
+    if query.select_for_update:
+        return "select_for_update() locks what is joined"
+    if query.distinct:
+        return "distinct() would compare the joined columns"
+    if query.group_by is not None:
+        return "an aggregation would group by the joined columns"
+    if query.extra or query.extra_tables or has_raw(query):
+        return "extra() may name columns that a join makes ambiguous"
+    return _no_joins_by_columns(queryset, nested)
+
+
+def _no_joins_by_columns(queryset: QuerySet[Any], nested: bool) -> str:
+    if nested:
+        return "only() or defer() reaches into a relation"
+    if queryset.query.select_related is True:
+        return "select_related() without names chooses by itself"
+    if not connections[queryset.db].features.supports_foreign_keys:
+        return "the database has no foreign keys"
+    return ""
 
 
 def has_raw(query: Any) -> bool:
@@ -81,18 +94,17 @@ def has_raw(query: Any) -> bool:
     return any(isinstance(found, (ExtraWhere, RawSQL)) for found in expressions_of(query))
 
 
-def expressions_of(query: Any) -> Iterator[Any]:
-    """Yield every expression in the filters, annotations and ordering of a query."""
-    yield from _flat([*query.where.children, *query.annotations.values(), *query.order_by])
-
-
-def _flat(expressions: list[Any]) -> Iterator[Any]:
-    for expression in expressions:
-        yield expression
+def expressions_of(query: Any) -> list[Any]:
+    """Return every expression in the filters, annotations and ordering of a query."""
+    found = [*query.where.children, *query.annotations.values(), *query.order_by]
+    for expression in found:  # which grows while it is gone through
+        if type(expression) is str:
+            continue
         if children := getattr(expression, "children", None):
-            yield from _flat(children)
+            found += children
         elif hasattr(expression, "get_source_expressions"):
-            yield from _flat(expression.get_source_expressions())
+            found += expression.get_source_expressions()
+    return found
 
 
 def is_totally_ordered(query: Any) -> bool:
@@ -112,11 +124,15 @@ def _ordering(query: Any) -> Iterator[str]:
         if not isinstance(name, str) or name.lstrip("-+") in query.annotations:
             continue
         name = name.lstrip("-+")
-        column = {field.attname: field for field in options.concrete_fields} | {
-            field.name: field for field in options.concrete_fields if not field.is_relation
-        }
-        if name == "pk" or name in column:
+        if name == "pk" or name in _columns(query.model):
             yield name
+
+
+@cache
+def _columns(model: type[Model]) -> frozenset[str]:
+    """Return what names a column of a model in an ordering, other than "pk" and the names of relations."""
+    fields = model._meta.concrete_fields
+    return frozenset([field.attname for field in fields] + [field.name for field in fields if not field.is_relation])
 
 
 def _fixed(query: Any) -> Iterator[str]:
@@ -130,15 +146,9 @@ def _fixed(query: Any) -> Iterator[str]:
             yield child.lhs.target.attname
 
 
-def _is_single(queryset: QuerySet[Any]) -> bool:
-    fixed = frozenset(_fixed(queryset.query))
-    return any(key <= fixed for key in unique_keys(queryset.model)) or _is_asked_by_get(queryset)
-
-
-def _is_asked_by_get(queryset: QuerySet[Any]) -> bool:
+def _is_asked_by_get(query: Any) -> bool:
     # `get()` takes away the ordering, reads at most MAX_GET_RESULTS rows and raises when there is more than one
     # (models/query.py): so a join cannot change which row it returns.
-    query = queryset.query
     if query.low_mark != 0 or query.high_mark != MAX_GET_RESULTS or query.order_by or query.default_ordering:
         return False
     frame = sys._getframe(1)

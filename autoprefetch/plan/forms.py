@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from django.db.models import Model
@@ -63,6 +64,7 @@ def _primary(options: Any) -> frozenset[str]:
     return frozenset(field.attname for field in getattr(options, "pk_fields", [options.pk]))
 
 
+@cache
 def unique_keys(model: type[Model]) -> list[frozenset[str]]:
     """Return the sets of columns that identify a row of a model and are never null (attnames)."""
     options: Any = model._meta
