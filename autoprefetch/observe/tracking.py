@@ -47,6 +47,10 @@ def track_branches(
         if branch.method is Method.LAZY:
             continue
         known = branch.relation
+        if branch.method is Method.JOIN:
+            waiting[known.cache] = Freshness(known.tables or None, since)
+            track_branches(recording, _enter_joined(recording, branch, instances), branch.below, since)
+            continue
         below = loaded.related(instances, known)
         if known.kind is Kind.GENERIC_FOREIGN_KEY:
             below = [row for row in below if type(row) is branch.target]
@@ -56,22 +60,35 @@ def track_branches(
         elif branch.method is Method.PREFETCH:
             # Rows share what was prefetched, and what is cached on it may be older than any write.
             waiting[known.cache] = Freshness(None, read_at)
-        elif branch.method is Method.JOIN:
-            waiting[known.cache] = Freshness(known.tables or None, read_at)
         _enter(recording, branch.path, branch.target, below)
         track_branches(recording, below, branch.below, read_at)
     if waiting:
         caches.keep_waiting(instances, waiting)
 
 
+def _enter_joined(recording: Recording, branch: Branch, parents: list[Any]) -> list[Any]:
+    if not parents:
+        return parents
+    group = _group_at(recording, branch.path, branch.target)
+    new = states.enter_joined(parents, branch.relation.cache, group)
+    group.joined_by(new)
+    recording.entered(branch.path, len(new))
+    return new
+
+
 def _enter(recording: Recording, path: Path, model: type[Model], instances: list[Any]) -> None:
     if instances:
-        group = recording.group(path, model)
-        if (above := recording.groups.get(path[:-1])) is not None:
-            above.below[path] = group  # what waits for the next rows at this path must outlive the rows that are used
+        group = _group_at(recording, path, model)
         new = states.enter(instances, group)
         group.joined_by(new)
         recording.entered(path, len(new))
+
+
+def _group_at(recording: Recording, path: Path, model: type[Model]) -> PeerGroup:
+    group = recording.group(path, model)
+    if (above := recording.groups.get(path[:-1])) is not None:
+        above.below[path] = group  # what waits for the next rows at this path must outlive the rows that are used
+    return group
 
 
 class Touch:

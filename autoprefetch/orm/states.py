@@ -103,6 +103,24 @@ def enter(instances: Iterable[Any], group: object) -> list[Any]:
     return entered
 
 
+def enter_joined(parents: list[Any], name: str, group: object) -> list[Any]:
+    """Make the rows that a join has just made members of a peer group, and return them; no two parents share one.
+
+    Args:
+        parents: the rows of the query that makes the join.
+        name: what Django keeps the joined row of each under.
+        group: their peer group.
+    """
+    entered = []
+    for parent in parents:
+        row = parent._state.fields_cache.get(name)
+        if row is not None:
+            # On Django 6.1 it has the fetch mode of its parent (`RelatedPopulator`, models/query.py).
+            row._state.autoprefetch_peers = group
+            entered.append(row)
+    return entered
+
+
 def claims(instance: Model, name: str) -> int:
     """Return how often a relation of an instance was answered from a batch."""
     known: dict[str, int] = instance._state.__dict__.get(_CLAIMS, _NO_CLAIMS)
