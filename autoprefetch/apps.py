@@ -1,4 +1,4 @@
-"""The Django app: it brings the system checks."""
+"""The Django app: it brings the system checks, and `SCOPE` other than "explicit" from the start."""
 
 from django.apps import AppConfig
 
@@ -10,5 +10,10 @@ class AutoprefetchConfig(AppConfig):
     verbose_name = "autoprefetch"
 
     def ready(self) -> None:
-        """Register the checks."""
-        from autoprefetch import checks  # noqa: F401  (the import registers them)
+        """Register the checks, and hook Django where the settings make querysets automatic without `auto()`."""
+        from autoprefetch import (
+            checks,  # noqa: F401  (the import registers them)
+            conf,
+        )
+
+        conf.announce_scope()

@@ -11,13 +11,14 @@ from functools import wraps
 from typing import Any, Self, TypeVar, cast
 
 from asgiref.sync import iscoroutinefunction
+from django.apps import apps
 from django.conf import settings
 from django.core.signals import setting_changed
 
 from autoprefetch.errors import InvalidSettingsError
 
 MODES = ("auto", "learn", "apply", "strict", "off")
-SCOPES = ("explicit",)
+SCOPES = ("explicit", "all")
 MEMORY_STORE = "autoprefetch.learn.stores.memory.MemoryStore"
 
 
@@ -26,7 +27,7 @@ class Config:
     """What the project chose; each attribute is the lower-case name of a key of `AUTOPREFETCH`."""
 
     mode: str = "auto"
-    scope: str = "explicit"
+    scope: str | frozenset[str] = "explicit"
     store: Mapping[str, object] = field(default_factory=lambda: {"BACKEND": MEMORY_STORE, "OPTIONS": {}})
     call_site_depth: int = 3
     max_call_sites: int = 2000
@@ -36,6 +37,11 @@ class Config:
     query_threshold: int = 50
     log_suggestions: bool = True
     ignore: tuple[str, ...] = ()
+
+    @property
+    def widens(self) -> bool:
+        """Whether querysets are automatic that nobody gave to `auto()`."""
+        return self.scope != "explicit" and self.mode != "off"
 
     @property
     def applies(self) -> bool:
@@ -50,10 +56,11 @@ class Config:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What one key accepts, as a test and in words."""
+    """What one key accepts, as a test and in words, and what more can be said of a value that it does not accept."""
 
     accepts: Callable[[object], bool]
     allowed: str
+    fault: Callable[[object], str] = lambda value: ""
 
 
 def _one_of(choices: tuple[str, ...]) -> Rule:
@@ -76,6 +83,23 @@ def _is_store(value: object) -> bool:
     )
 
 
+def _is_scope(value: object) -> bool:
+    return value in SCOPES if isinstance(value, str) else _is_patterns(value) and not _unknown_models(value)
+
+
+def _unknown_models(value: object) -> list[str]:
+    """Return the labels of a scope that name no installed model."""
+    if not _is_patterns(value):
+        return []
+    known = {model._meta.label_lower for model in apps.get_models()} if apps.models_ready else None
+    return [label for label in cast("list[str]", value) if known is not None and label.lower() not in known]
+
+
+def _fault_of_scope(value: object) -> str:
+    unknown = _unknown_models(value)
+    return f"No installed model is called {' or '.join(map(repr, unknown))}. " if unknown else ""
+
+
 def _is_patterns(value: object) -> bool:
     return isinstance(value, (list, tuple)) and all(isinstance(pattern, str) for pattern in value)
 
@@ -84,7 +108,11 @@ _BOOLEAN = Rule(lambda value: isinstance(value, bool), "True or False")
 
 RULES: Mapping[str, Rule] = {
     "MODE": _one_of(MODES),
-    "SCOPE": _one_of(SCOPES),
+    "SCOPE": Rule(
+        _is_scope,
+        '"explicit" or "all" or a list of labels of installed models, such as "bank.Account"',
+        _fault_of_scope,
+    ),
     "STORE": Rule(_is_store, f'a dict {{"BACKEND": "{MEMORY_STORE}", "OPTIONS": {{}}}}'),
     "CALL_SITE_DEPTH": _whole_number(1),
     "MAX_CALL_SITES": _whole_number(1),
@@ -115,7 +143,7 @@ def problems_of(given: object, source: str = "AUTOPREFETCH") -> tuple[str, ...]:
         if rule is None:
             messages.append(f"{source} has the unknown key {key!r}. Known keys are {', '.join(RULES)}.")
         elif not rule.accepts(value):
-            messages.append(f"{source}[{key!r}] is {value!r}. It must be {rule.allowed}.")
+            messages.append(f"{source}[{key!r}] is {value!r}. {rule.fault(value)}It must be {rule.allowed}.")
     return tuple(messages)
 
 
@@ -123,6 +151,8 @@ def _config_from(given: Mapping[str, object]) -> Config:
     values: dict[str, Any] = {key.lower(): value for key, value in given.items()}
     if "ignore" in values:
         values["ignore"] = tuple(values["ignore"])
+    if not isinstance(values.get("scope", ""), (str, frozenset)):
+        values["scope"] = frozenset(label.lower() for label in values["scope"])
     return Config(**values)
 
 
@@ -172,9 +202,26 @@ def current() -> Config:
     return config if overridden is None else overridden.on(config)
 
 
+_when_wider: list[Callable[[], None]] = []
+
+
+def when_scope_widens(call: Callable[[], None]) -> None:
+    """Have a function called each time that `SCOPE` may have become other than "explicit"."""
+    _when_wider.append(call)
+
+
+def announce_scope() -> None:
+    """Tell those who asked when querysets are automatic here that nobody gave to `auto()`."""
+    if current().widens:
+        for call in _when_wider:
+            call()
+
+
 def _forget(*, setting: str, **kwargs: object) -> None:
     if setting == "AUTOPREFETCH":
         _cached.config = None
+        if apps.ready:
+            announce_scope()
 
 
 setting_changed.connect(_forget, dispatch_uid="autoprefetch.conf")
@@ -208,6 +255,8 @@ class override(ContextDecorator):  # noqa: N801  (a context manager, named as Dj
         around = _override.get()
         changes = {**(around.changes if around else {}), **self._changes}
         self._tokens.append(_override.set(_Override(changes)))
+        if "SCOPE" in changes:
+            announce_scope()
         return self
 
     def __exit__(self, *exc_info: object) -> None:

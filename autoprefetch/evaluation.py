@@ -15,6 +15,7 @@ from itertools import islice, repeat
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from django.core.signals import request_finished
 from django.db.models import Model
 
 from autoprefetch import conf
@@ -27,10 +28,10 @@ from autoprefetch.learn.collecting import Collector
 from autoprefetch.learn.profiles import Profile
 from autoprefetch.learn.stores.memory import MemoryStore
 from autoprefetch.loading import Loading
-from autoprefetch.observe import callsites, tracking, writes
+from autoprefetch.observe import callsites, origins, tracking, writes
 from autoprefetch.observe.marks import mark_of
 from autoprefetch.observe.recordings import Recording
-from autoprefetch.orm import forms, marks, routes, states
+from autoprefetch.orm import forms, hooks, marks, routes, scopes, states
 from autoprefetch.orm.marks import AnyQuerySet
 from autoprefetch.plan.plans import Plan
 
@@ -60,7 +61,7 @@ class Evaluations(Loading):
     # Root queries
 
     def evaluate(self, queryset: AnyQuerySet, fetch_all: Fetch) -> None:
-        """Fill the result cache of a marked queryset."""
+        """Fill the result cache of an automatic queryset."""
         run = self.begin(queryset)
         if run is None:
             marks.fetch_as(queryset, marks.runnable(queryset), fetch_all)
@@ -68,6 +69,11 @@ class Evaluations(Loading):
         own, ahead = self.fetch(queryset, fetch_all, run)
         with shielded(run.standing, queryset.db):
             self.track(run, marks.rows_of(queryset), own, ahead)
+
+    def is_in_scope(self, queryset: AnyQuerySet) -> bool:
+        """Tell whether `SCOPE` makes a queryset automatic that carries no mark."""
+        config = conf.current()
+        return config.widens and scopes.is_in_scope(queryset, config.scope)
 
     def begin(self, queryset: AnyQuerySet, no_prefetches: str = "") -> Run | None:
         """Find the call site of an evaluation and its plan; None when the queryset is to run as plain Django."""
@@ -82,10 +88,12 @@ class Evaluations(Loading):
     def standing_for(self, queryset: AnyQuerySet) -> Standing | None:
         """Find the call site that evaluates; None when the queryset is to run as plain Django."""
         config = conf.current()
-        mark = mark_of(queryset)
-        if config.mode == "off" or mark is None or not forms.loads_instances(queryset):
+        if config.mode == "off" or not forms.loads_instances(queryset):
             return None
-        frames = callsites.evaluating_frames(config.call_site_depth)
+        frames = origins.evaluating(config.call_site_depth)
+        mark = mark_of(queryset) or origins.mark(frames)
+        if mark is None:
+            return None
         site = callsites.call_site(mark.origin, mark.name, queryset.model._meta.label, frames)
         if any(fnmatchcase(site.origin.key, pattern) for pattern in config.ignore):
             return None
@@ -215,7 +223,7 @@ class Evaluations(Loading):
         config = conf.current()
         if config.mode != "off":
             with shielded(None, None):
-                return callsites.taken(callsites.evaluating_frames(config.call_site_depth))
+                return callsites.taken(origins.evaluating(config.call_site_depth))
         return nullcontext()
 
     # What was learned
@@ -269,3 +277,12 @@ def _not_learned(recording: Recording) -> None:
 
 
 engine = Evaluations()
+
+
+def install() -> None:
+    """Hook Django, the first time this is called in a process."""
+    if hooks.install(engine):
+        request_finished.connect(engine.settle, dispatch_uid="autoprefetch.settle")
+
+
+conf.when_scope_widens(install)

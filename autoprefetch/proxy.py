@@ -9,18 +9,17 @@ from types import FrameType
 from typing import Any, TypeVar, overload
 
 import wrapt
-from django.core.signals import request_finished
 from django.db.models import Manager, Model, QuerySet
 from django.db.models.constants import LOOKUP_SEP
 from django.db.models.manager import BaseManager
 from django.db.models.query import RawQuerySet
 
 from autoprefetch import conf
-from autoprefetch.evaluation import engine
+from autoprefetch.evaluation import install
 from autoprefetch.faults import shielded
 from autoprefetch.observe.callsites import location_of
 from autoprefetch.observe.marks import Mark, mark_of
-from autoprefetch.orm import hooks, marks
+from autoprefetch.orm import marks
 from autoprefetch.plan.relations import relation, relations
 
 ModelT = TypeVar("ModelT", bound=Model)
@@ -110,8 +109,7 @@ def auto(
         if mark_of(queryset) is not None and name is None and not ignored:
             return AutoQuerySet(queryset)
         mark = Mark(location_of(_getframe(1)), name, ignored, manager)
-        if hooks.install(engine):
-            request_finished.connect(engine.settle, dispatch_uid="autoprefetch.settle")
+        install()
         return AutoQuerySet(marks.marked(queryset, mark))
     return queryset  # a fault, see `shielded`
 

@@ -12,16 +12,20 @@ DATABASES = databases.DATABASES
 DATABASE_ROUTERS = ["tests.routers.CurrentDatabaseRouter"]
 
 INSTALLED_APPS = [
+    "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
+    "django.contrib.messages",
     "django.contrib.sessions",
     "autoprefetch",
     "tests.library",
 ]
 #: Tables straight from the models: three databases are set up in each run.
-MIGRATION_MODULES = {"auth": None, "contenttypes": None, "sessions": None}
+MIGRATION_MODULES = {"admin": None, "auth": None, "contenttypes": None, "sessions": None}
 
 MIDDLEWARE: list[str] = []
+#: The tests of the admin bring the middleware and the context processors that it needs.
+SILENCED_SYSTEM_CHECKS = ["admin.E402", "admin.E404", "admin.E408", "admin.E409", "admin.E410"]
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",

@@ -44,6 +44,13 @@ def test_each_wrong_key_is_an_error_of_its_own():
     assert "'MODUS'" in texts[0]
 
 
+def test_a_label_that_no_model_has_is_named():
+    """The right ones beside it are not."""
+    with override_settings(AUTOPREFETCH={"SCOPE": ["library.Book", "library.Bok"]}):
+        [error] = errors()
+    assert "No installed model is called 'library.Bok'." in error.msg
+
+
 @pytest.mark.parametrize("wrong", [None, "off", ["MODE"]])
 def test_a_setting_that_is_no_dict_is_an_error(wrong):
     """The check does not stumble over it."""

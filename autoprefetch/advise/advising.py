@@ -17,6 +17,9 @@ from autoprefetch.plan.forms import target_of
 from autoprefetch.plan.plans import Plan
 from autoprefetch.plan.relations import relation
 
+BY_SCOPE = "this line evaluates the queryset; append the code where the queryset is built."
+"""The note for a call site without `auto()`."""
+
 
 def derived_queries(standing: Standing, profile: Profile, model: type[Model]) -> tuple[DerivedQuery, ...]:
     """Return the derived queries of a call site whose source was recognised with certainty."""
@@ -50,7 +53,8 @@ def _parents(path: Path) -> list[Path]:
 def suggestion(standing: Standing, plan: Plan, profile: Profile) -> Suggestion | None:
     """Write the plan of a call site as code; None when it loads nothing ahead."""
     origin, manager = standing.site.origin, standing.mark.manager
-    source = source_of(origin)
+    # Where `SCOPE` made it automatic, the origin is what evaluates: it is not known where the queryset is built.
+    source = None if standing.mark.by_scope else source_of(origin)
     expression = source.expression if source else ""
     return suggestion_for(
         plan,
@@ -60,6 +64,7 @@ def suggestion(standing: Standing, plan: Plan, profile: Profile) -> Suggestion |
         expression=f"{expression}.{manager}" if source and manager else expression,
         names=names_at(origin),
         derived=derived_queries(standing, profile, plan.model),
+        note=BY_SCOPE if standing.mark.by_scope else "",
     )
 
 

@@ -21,7 +21,7 @@ class Suggestion:
     """The code change that makes `auto()` unnecessary at one call site.
 
     Attributes:
-        call_site: the function and the line where the queryset is made automatic.
+        call_site: the function and the line where the queryset is made automatic; with `SCOPE`, where it is evaluated.
         model: the label of its model.
         code: what to write in place of the `auto(...)` call; only the methods to append where the source is not known.
         replaces: the call as it is written; "" where the source is not known.
@@ -77,6 +77,7 @@ def suggestion_for(
     expression: str,
     names: Mapping[str, Any],
     derived: tuple[DerivedQuery, ...] = (),
+    note: str = "",
 ) -> Suggestion | None:
     """Write a plan as code.
 
@@ -88,6 +89,7 @@ def suggestion_for(
         expression: the queryset expression that methods can be appended to, or "".
         names: what the module of the call site has bound, so that only missing imports are named.
         derived: the derived queries that can be written as code.
+        note: what else to know before pasting.
 
     Returns:
         None when the plan loads nothing ahead.
@@ -112,7 +114,7 @@ def suggestion_for(
         queries_after=round(after if after is not None else predicted_queries(plan, profile, derived)),
         measured=after is not None,
         accessed_at=_places(plan, profile),
-        notes=_notes(plan),
+        notes=((note,) if note else ()) + _notes(plan),
     )
 
 

@@ -59,8 +59,8 @@ class Location:
     @property
     def path(self) -> str:
         """The file as a person would name it, from the top package down."""
-        if self.file.startswith("<"):
-            return self.file
+        if self.file.startswith("<") or not Path(self.file).is_absolute():
+            return self.file  # no file, or the name of a template
         parts = Path(self.file).parts
         depth = self.module.count(".") + 1 + (parts[-1] == "__init__.py")
         return "/".join(parts[-depth:])
@@ -88,10 +88,14 @@ class CallSite:
 
 @dataclass(frozen=True, slots=True)
 class Frames:
-    """What evaluates: application frames from the innermost out, and the route of the request, task or command."""
+    """What evaluates: application frames from the innermost out, and the route of the request, task or command.
+
+    `origin` is the place that stands for an evaluation without `auto()`, once it was looked for.
+    """
 
     locations: tuple[Location, ...]
     route: str
+    origin: Location | None = None
 
 
 _steps: dict[int, Steps] = {}
@@ -179,10 +183,10 @@ def evaluating_frames(depth: int, _getframe: Callable[[int], FrameType] = sys._g
         return taken
     frame: FrameType | None = _getframe(1)
     found: list[Location] = []
-    library, end = _library_files, routes.END_OF_VIEW
+    library, end, outer_end = _library_files, routes.END_OF_VIEW, routes.END_OF_COMMAND
     while frame is not None:
         code = frame.f_code
-        if code is end:
+        if code is end or code is outer_end:
             break
         if code.co_filename not in library and is_application_frame(frame) and code.co_name not in _COMPREHENSIONS:
             found.append(location_of(frame))
@@ -209,7 +213,7 @@ def call_site(origin: Location, name: str | None, model: str, found: Frames) -> 
     """Make the call site of an evaluation.
 
     Args:
-        origin: where `auto()` was called.
+        origin: where `auto()` was called, or what evaluates where nobody called it.
         name: the stable name that the caller gave; then neither frames nor route tell call sites apart.
         model: the label of the model, such as `bank.Account`.
         found: what evaluates.
@@ -219,6 +223,7 @@ def call_site(origin: Location, name: str | None, model: str, found: Frames) -> 
     if known is None:
         if len(_call_sites) >= _REMEMBERED:
             _call_sites.clear()
-        parts = [name] if name is not None else [origin.key, *(at.key for at in found.locations), found.route]
+        callers = found.locations[1:] if found.locations[:1] == (origin,) else found.locations
+        parts = [name] if name is not None else [origin.key, *(at.key for at in callers), found.route]
         known = _call_sites[identity] = CallSite(" < ".join([*parts, model]), origin, model)
     return known

@@ -18,6 +18,7 @@ class Mark:
         name: the stable name that the caller gave, or None.
         ignore: the paths to leave lazy.
         manager: the manager's name when a model class was given, else "".
+        by_scope: whether nobody called it: `SCOPE` made the queryset automatic, and the origin is what evaluates.
 
     It pickles as a plain tuple, so that a pickled queryset can be loaded where autoprefetch is not installed.
     """
@@ -26,6 +27,7 @@ class Mark:
     name: str | None
     ignore: tuple[str, ...]
     manager: str
+    by_scope: bool = False
 
     def __reduce__(self) -> tuple[Any, ...]:
         origin = tuple(getattr(self.origin, f.name) for f in fields(Location))

@@ -23,6 +23,7 @@ from django.db.models.sql.where import AND
 
 from autoprefetch.orm import caches, filters, states
 from autoprefetch.orm.engine import Engine
+from autoprefetch.orm.scopes import CHILD
 
 ATTRIBUTE = "autoprefetch_derivation"
 _MADE_BY_DJANGO = (
@@ -238,6 +239,7 @@ def _constraining(plain: Callable[[Any], Any], accessor: str, engine: Engine) ->
 def _derived(manager: Any, accessor: str, queryset: Any, engine: Engine) -> Any:
     instance = manager.instance
     if states.group_of(instance) is None:
+        queryset._query.__dict__[CHILD] = True
         return queryset
     try:
         filters.run(manager, queryset)

@@ -19,6 +19,9 @@ from autoprefetch.orm.marks import AnyQuerySet
 class Engine(Protocol):
     """Answers the hooks; `evaluation.py` holds the one that runs."""
 
+    def is_in_scope(self, queryset: AnyQuerySet) -> bool:
+        """Tell whether `SCOPE` makes a queryset automatic that carries no mark."""
+
     def evaluate(self, queryset: AnyQuerySet, fetch_all: Callable[[AnyQuerySet], None]) -> None:
         """Fill the result cache of a marked queryset."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from threading import Lock
 
-from autoprefetch.orm import derivations, descriptors, querysets, replay, routes, statements, states
+from autoprefetch.orm import derivations, descriptors, querysets, replay, routes, scopes, statements, states
 from autoprefetch.orm.engine import Engine
 
 _installing = Lock()
@@ -23,6 +23,7 @@ def install(engine: Engine) -> bool:
             return False
         states.install()
         routes.install(engine)
+        scopes.install()
         descriptors.install(engine)
         derivations.install(engine)
         replay.install(engine)

@@ -1,7 +1,7 @@
 """Hooks on `QuerySet` and `RawQuerySet`: where rows are fetched.
 
-Each is one wrapper around a method that Django 5.2, 6.0 and 6.1 share. A queryset that is neither marked nor built from
-a related manager of a tracked instance passes after one dict lookup.
+Each is one wrapper around a method that Django 5.2, 6.0 and 6.1 share. A queryset that is neither marked, nor in scope,
+nor built from a related manager of a tracked instance passes after one dict lookup and the question for the scope.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from django.db.models import QuerySet
 from django.db.models.query import RawQuerySet
 from wrapt import wrap_function_wrapper
 
-from autoprefetch.orm import caches, derivations, replay
+from autoprefetch.orm import caches, derivations, replay, scopes
 from autoprefetch.orm.engine import Engine
 from autoprefetch.orm.forms import loads_instances
 from autoprefetch.orm.marks import ATTRIBUTE, query_state
 
+_DERIVED = frozenset({derivations.ATTRIBUTE, scopes.CHILD})
 _COROUTINES = ("aget", "afirst", "alast", "aearliest", "alatest", "ain_bulk")
 
 
@@ -27,8 +28,10 @@ def install(engine: Engine) -> None:
     """Wrap what fetches rows."""
     plain: Any = QuerySet
     raw: Any = RawQuerySet
+    plain._fetch_all = _fetching(plain._fetch_all, engine)
+    # A raw queryset fetches through its `iterator()`, which is hooked too.
+    raw._fetch_all = _fetching(scopes.left_alone(raw._fetch_all), engine)
     for cls in (plain, raw):
-        cls._fetch_all = _fetching(cls._fetch_all, engine)
         cls.__aiter__ = _async_iterating(cls.__aiter__, engine)
     plain.__getstate__ = _pickling(plain.__getstate__)
     plain._iterator = _streaming(plain._iterator, engine)
@@ -54,20 +57,30 @@ def _fetching(plain: Callable[[Any], None], engine: Engine) -> Callable[[Any], N
             if derivation is not None and derivation.is_live() and loads_instances(self):
                 engine.load_set(derivation, self, plain)
                 return
+            if derivation is None and replay.FEED not in state and engine.is_in_scope(self):
+                engine.evaluate(self, plain)
+                return
         plain(self)
 
     return fetch_all
 
 
+def _is_automatic(queryset: Any, engine: Engine) -> bool:
+    """Tell whether a queryset is marked or in scope, and not that of a peer, which the compiler's hook answers."""
+    state = query_state(queryset)
+    return ATTRIBUTE in state or (state.get(derivations.ATTRIBUTE) is None and engine.is_in_scope(queryset))
+
+
 def _pickling(plain: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
-    # A derivation is of no use to whoever loads the pickle.
+    # Where a queryset was derived from is of no use to whoever loads the pickle.
     @wraps(plain)
     def getstate(self: Any) -> dict[str, Any]:
         state = plain(self)
         state.pop(caches.AHEAD, None)
-        if derivations.ATTRIBUTE in self._query.__dict__:
+        if not _DERIVED.isdisjoint(self._query.__dict__):
             state["_query"] = self._query.chain()
-            state["_query"].__dict__.pop(derivations.ATTRIBUTE)
+            for name in _DERIVED:
+                state["_query"].__dict__.pop(name, None)
         return state
 
     return getstate
@@ -76,7 +89,7 @@ def _pickling(plain: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[st
 def _async_iterating(plain: Callable[[Any], AsyncIterator[Any]], engine: Engine) -> Callable[[Any], AsyncIterator[Any]]:
     @wraps(plain)
     def iterate(self: Any) -> AsyncIterator[Any]:
-        if self._result_cache is not None or ATTRIBUTE not in query_state(self):
+        if self._result_cache is not None or not _is_automatic(self, engine):
             return plain(self)
         frames = engine.taking_frames(self)
 
@@ -94,7 +107,7 @@ def _async_iterating(plain: Callable[[Any], AsyncIterator[Any]], engine: Engine)
 def _streaming(plain: Callable[..., Iterator[Any]], engine: Engine) -> Callable[..., Iterator[Any]]:
     @wraps(plain)
     def iterator(self: Any, use_chunked_fetch: bool, chunk_size: int | None) -> Iterator[Any]:
-        if ATTRIBUTE not in query_state(self):
+        if not _is_automatic(self, engine):
             return plain(self, use_chunked_fetch, chunk_size)
         return engine.stream(self, chunk_size, lambda rewritten: plain(rewritten, use_chunked_fetch, chunk_size))
 
@@ -104,7 +117,7 @@ def _streaming(plain: Callable[..., Iterator[Any]], engine: Engine) -> Callable[
 def _streaming_raw(plain: Callable[[Any], Iterator[Any]], engine: Engine) -> Callable[[Any], Iterator[Any]]:
     @wraps(plain)
     def iterator(self: Any) -> Iterator[Any]:
-        if ATTRIBUTE not in query_state(self):
+        if not _is_automatic(self, engine):
             return plain(self)
         return engine.stream(self, None, plain)
 
@@ -114,7 +127,7 @@ def _streaming_raw(plain: Callable[[Any], Iterator[Any]], engine: Engine) -> Cal
 def _async_streaming(plain: Callable[..., AsyncIterator[Any]], engine: Engine) -> Callable[..., AsyncIterator[Any]]:
     @wraps(plain)
     def aiterator(self: Any, chunk_size: int = 2000) -> AsyncIterator[Any]:
-        if chunk_size <= 0 or ATTRIBUTE not in query_state(self):
+        if chunk_size <= 0 or not _is_automatic(self, engine):
             return plain(self, chunk_size=chunk_size)
         return engine.astream(self, chunk_size, lambda rewritten: plain(rewritten, chunk_size=chunk_size))
 
@@ -123,7 +136,7 @@ def _async_streaming(plain: Callable[..., AsyncIterator[Any]], engine: Engine) -
 
 def _awaiting(engine: Engine) -> Callable[..., Any]:
     def awaiting(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if ATTRIBUTE not in query_state(instance):
+        if not _is_automatic(instance, engine):
             return wrapped(*args, **kwargs)
 
         async def with_frames() -> Any:

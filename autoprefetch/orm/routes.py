@@ -22,6 +22,8 @@ _route: ContextVar[str] = ContextVar("autoprefetch_route", default="")
 #: The frame below every middleware (core/handlers/base.py, Django 5.2 to 6.1): nothing above it evaluates for a view.
 _handler: Any = BaseHandler
 END_OF_VIEW = _handler._get_response.__code__
+#: The frame below `manage.py` and what called it (core/management/base.py).
+END_OF_COMMAND = BaseCommand.execute.__code__
 
 
 def current() -> str:

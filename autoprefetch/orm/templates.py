@@ -9,6 +9,18 @@ from django.template.base import Node
 _NODE = Node.render_annotated.__code__
 
 
+def tag_of(frame: FrameType) -> tuple[str, int, str] | None:
+    """Return the template name, the line and the text of the tag that a frame renders, or None when it renders none.
+
+    Jinja2 has no text to tell its tags apart by.
+    """
+    position = position_of(frame)
+    if position is None:
+        return None
+    node = frame.f_locals.get("self") if frame.f_code is _NODE else None
+    return *position, f"{{% {node.token.contents} %}}" if node is not None else "template"
+
+
 def position_of(frame: FrameType) -> tuple[str, int] | None:
     """Return the template name and line that a frame renders, or None when it renders none.
 

@@ -1,0 +1,108 @@
+"""What `SCOPE` reaches: every queryset of instances, but for those that Django evaluates for itself.
+
+Left alone are the queries of a prefetch, of a lazy load, of `delete()` collecting what it reaches, of migrations,
+fixtures and deserialisers, of system checks, and of a test database that is set up. They are known by what runs around
+them, kept in a context variable, or by how they are made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from functools import wraps
+from typing import Any
+
+from django.core import checks
+from django.core.checks import registry
+from django.core.management.base import BaseCommand
+from django.core.serializers import base, xml_serializer
+from django.db.backends.base.creation import BaseDatabaseCreation
+from django.db.migrations.executor import MigrationExecutor
+from django.db.models import deletion, query
+
+from autoprefetch.orm.forms import loads_instances
+from autoprefetch.orm.marks import AnyQuerySet
+
+CHILD = "autoprefetch_child"
+"""Marks the query of a related manager whose parent is tracked by nobody."""
+
+_COMMANDS = frozenset(
+    f"django.core.management.commands.{name}"
+    for name in ("check", "createcachetable", "dumpdata", "flush", "loaddata", "makemigrations", "migrate")
+)
+_HISTORICAL = "__fake__"  # the module of the models that migrations make (db/migrations/state.py, Django 5.2 to 6.1)
+
+_is_left_alone: ContextVar[bool] = ContextVar("autoprefetch_left_alone", default=False)
+
+
+class leaving_alone:  # noqa: N801  (a context manager)
+    """Let `SCOPE` make nothing automatic inside the block."""
+
+    __slots__ = ("_token",)
+
+    def __enter__(self) -> None:
+        self._token = _is_left_alone.set(True)
+
+    def __exit__(self, *exc_info: object) -> None:
+        _is_left_alone.reset(self._token)
+
+
+def is_in_scope(queryset: AnyQuerySet, scope: str | frozenset[str]) -> bool:
+    """Tell whether `SCOPE` makes a queryset automatic that carries no mark.
+
+    Args:
+        queryset: it is not evaluated.
+        scope: "explicit", "all", or the labels of models in lower case.
+    """
+    if scope == "explicit" or _is_left_alone.get():
+        return False
+    model = queryset.model
+    if model is None or model.__module__ == _HISTORICAL:
+        return False
+    if scope != "all" and model._meta.label_lower not in scope:
+        return False
+    return loads_instances(queryset) and not _is_lazy_load(queryset)
+
+
+def _is_lazy_load(queryset: AnyQuerySet) -> bool:
+    """Tell whether a descriptor or `refresh_from_db` made a queryset for one instance, which it names in the hints."""
+    return bool(getattr(queryset, "_hints", None)) and CHILD not in queryset._query.__dict__
+
+
+def install() -> None:
+    """Leave alone what Django reads for itself."""
+    places: list[tuple[Any, str]] = [
+        (query, "prefetch_one_level"),
+        (deletion.Collector, "collect"),
+        (MigrationExecutor, "migrate"),
+        (base, "build_instance"),
+        (base, "deserialize_fk_value"),
+        (base, "deserialize_m2m_values"),
+        (xml_serializer.Deserializer, "_handle_object"),
+        (registry, "run_checks"),
+        (checks, "run_checks"),
+        (BaseDatabaseCreation, "create_test_db"),
+        (BaseDatabaseCreation, "serialize_db_to_string"),
+        (BaseDatabaseCreation, "deserialize_db_from_string"),
+    ]
+    for owner, name in places:
+        setattr(owner, name, left_alone(getattr(owner, name)))
+    command: Any = BaseCommand
+    command.execute = left_alone(command.execute, _is_housekeeping)
+
+
+def left_alone(plain: Callable[..., Any], holds: Callable[..., bool] | None = None) -> Callable[..., Any]:
+    """Wrap what is to run without `SCOPE`: always, or where a condition holds for its first argument."""
+
+    @wraps(plain)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        if holds is not None and not holds(args[0]):
+            return plain(*args, **kwargs)
+        with leaving_alone():
+            return plain(*args, **kwargs)
+
+    return run
+
+
+def _is_housekeeping(command: BaseCommand) -> bool:
+    return any(cls.__module__ in _COMMANDS for cls in type(command).__mro__)

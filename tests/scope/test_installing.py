@@ -1,0 +1,103 @@
+"""When `SCOPE` takes effect: from `AppConfig.ready()`, and at once when the settings change. Each test has its own process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = """
+import django
+from django.conf import settings
+
+settings.configure(
+    INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", *{apps}],
+    DATABASES={{"default": {{"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}}},
+    AUTOPREFETCH={setting},
+)
+django.setup()
+
+from django.contrib.auth.models import Group, Permission
+from django.core.management import call_command
+from django.db import connection
+from django.db.models import QuerySet
+from django.test.utils import CaptureQueriesContext, override_settings
+
+PLAIN = not hasattr(QuerySet._fetch_all, "__wrapped__")
+call_command("migrate", verbosity=0)
+
+
+def loop():
+    with CaptureQueriesContext(connection) as queries:
+        [permission.content_type.model for permission in Permission.objects.all()]
+    return len(queries)
+"""
+
+
+def run(body: str, setting: dict[str, object], apps: list[str]) -> str:
+    """Run a program in a project of its own; return what it printed."""
+    program = PROJECT.format(apps=apps, setting=setting) + body
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_the_app_hooks_django_where_the_settings_ask_for_it():
+    """No import and no call in the project's own code: the setting is enough."""
+    printed = run("print(PLAIN, loop(), loop(), loop() < 4)", {"SCOPE": "all"}, ["autoprefetch"])
+    plain, first, second, few = printed.split()
+    assert (plain, few) == ("False", "True")
+    assert int(first) < 4
+
+
+@pytest.mark.parametrize("setting", [{}, {"SCOPE": "explicit"}, {"SCOPE": "all", "MODE": "off"}])
+def test_nothing_is_hooked_where_nothing_is_asked_for(setting):
+    """With the default, and with MODE "off", Django's methods are its own until `auto()` is called."""
+    assert run("print(PLAIN)", setting, ["autoprefetch"]) == "True"
+
+
+def test_override_settings_hooks_at_once():
+    """The first change to another scope hooks Django; after the block nothing is automatic again."""
+    body = """
+with override_settings(AUTOPREFETCH={"SCOPE": ["auth.Permission"]}):
+    inside = loop()
+print(PLAIN, inside < 4, loop() > 10)
+"""
+    assert run(body, {}, ["autoprefetch"]) == "True True True"
+
+
+def test_override_hooks_at_once():
+    """Also where the app is not installed."""
+    body = """
+from autoprefetch import override
+
+with override(SCOPE="all"):
+    inside = loop()
+print(PLAIN, inside < 4, loop() > 10)
+"""
+    assert run(body, {}, []) == "True True True"
+
+
+def test_a_label_of_no_installed_model_is_a_check_error_that_names_it():
+    """And autoprefetch is off until it is mended."""
+    body = """
+import logging
+logging.disable()
+from django.core.checks import run_checks
+
+[error] = [found for found in run_checks() if found.id == "autoprefetch.E001"]
+print(error.msg)
+print(loop() > 10)
+"""
+    printed = run(body, {"SCOPE": ["auth.Permission", "auth.Persmission"]}, ["autoprefetch"])
+    assert "No installed model is called 'auth.Persmission'." in printed
+    assert 'a list of labels of installed models, such as "bank.Account"' in printed
+    assert printed.endswith("True")
