@@ -15,7 +15,7 @@ from tests.scope.sites import get_all, page
 pytestmark = [pytest.mark.usefixtures("library"), pytest.mark.urls(__name__)]
 
 TEMPLATES = {
-    "library/book_list.html": "<ul>\n{% for book in book_list %}{{ book }} {{ book.publisher.name }}\n{% endfor %}</ul>",
+    "library/book_list.html": "\n{% for book in book_list %}{{ book }} {{ book.publisher.name }}\n{% endfor %}",
     "library/book_detail.html": "{{ book }} {{ object.publisher.city.name }}",
     "library/book_archive.html": "{% for book in latest %}{{ book }}\n{% endfor %}{{ date_list|length }}",
     "library/two_lists.html": (

@@ -1,4 +1,4 @@
-"""`SCOPE` "all": every queryset is automatic without `auto()`, however it is evaluated, with the results of plain Django."""
+"""`SCOPE` "all": every queryset is automatic without `auto()`, however it is evaluated, with plain Django's results."""
 
 from __future__ import annotations
 
@@ -334,7 +334,10 @@ def test_mode_learn_observes_every_queryset_and_changes_none(database):
 
 def test_mode_strict_refuses_lazy_loads_of_every_queryset(database):
     """A row of any queryset names what it lacks."""
-    with override(SCOPE="all", MODE="strict"), pytest.raises(autoprefetch.LazyLoadError, match="library.Book.author"):
+    with (
+        override(SCOPE="all", MODE="strict"),
+        pytest.raises(autoprefetch.LazyLoadError, match=r"library\.Book\.author"),
+    ):
         assert Book.objects.first().author
 
 
