@@ -164,7 +164,7 @@ def test_a_migration_that_uses_the_projects_models_is_left_alone(database):
 
 @sqlite_only
 @pytest.mark.parametrize("command", ["migrate", "makemigrations", "flush", "check", "createcachetable"])
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, databases="__all__")
 def test_commands_that_keep_house_are_left_alone(database, command):
     """Whatever evaluates while they run, also in receivers of `post_migrate`."""
     options = {

@@ -33,6 +33,11 @@ class BookSerializer(serializers.ModelSerializer):
         model = Book
         fields = ["pk", "title", "author", "publisher", "tags", "copies"]
 
+    def to_representation(self, instance):
+        """Sort the sets: their models have no ordering, so each query may give another one."""
+        shown = super().to_representation(instance)
+        return {**shown, "tags": sorted(shown["tags"]), "copies": sorted(shown["copies"], key=lambda copy: copy["pk"])}
+
 
 class AuthorSerializer(serializers.ModelSerializer):
     mentor = serializers.StringRelatedField()
