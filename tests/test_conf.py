@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import logging
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -107,6 +108,14 @@ def test_each_key_has_its_default(key, value):
     """A project that sets nothing gets what the documentation promises."""
     found = value_of(key)
     assert (list(found) if isinstance(value, list) else found) == value
+
+
+def test_every_key_is_described_with_its_default():
+    """On the page that the system check names."""
+    page = (Path(__file__).parents[1] / "docs" / "reference" / "settings.md").read_text()
+    rows = [[cell.strip() for cell in line.split(" | ")] for line in page.splitlines() if line.startswith("| `")]
+    described = {row[0].strip("|` "): row[2].strip("`") for row in rows if row[0].strip("|` ").isupper()}
+    assert described == {key: repr(value).replace("'", '"') for key, value in DEFAULTS.items()}
 
 
 def test_every_key_has_a_rule_and_no_rule_is_left_over():
