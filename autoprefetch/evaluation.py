@@ -16,6 +16,7 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.core.signals import request_finished
+from django.db import connections
 from django.db.models import Model
 
 from autoprefetch import conf
@@ -77,12 +78,13 @@ class Evaluations(Loading):
 
     def begin(self, queryset: AnyQuerySet, no_prefetches: str = "") -> Run | None:
         """Find the call site of an evaluation and its plan; None when the queryset is to run as plain Django."""
+        standing = None
         with shielded(None, None):
             standing = self.standing_for(queryset)
-            if standing is None:
-                return None
-            with shielded(standing, queryset.db):
-                return self.planned(queryset, standing, conf.current(), no_prefetches)
+        if standing is None or (using := queryset.db) not in connections:  # what a router raises is the caller's own
+            return None
+        with shielded(standing, using):
+            return self.planned(queryset, standing, conf.current(), no_prefetches)
         return None  # a fault, see `shielded`
 
     def standing_for(self, queryset: AnyQuerySet) -> Standing | None:

@@ -16,10 +16,9 @@ from autoprefetch.plan.relations import Kind, Relation
 
 
 def with_joins(queryset: marks.AnyQuerySet, plan: Plan) -> Any:
-    """Return a copy of a queryset that makes the joins of a plan, and is not automatic itself."""
-    plain = marks.unmarked(queryset)
+    """Return a queryset that makes the joins of a plan, a copy that is not marked; where it makes none, what runs it."""
     joins = plan.joins()
-    return plain.select_related(*joins) if joins else plain
+    return marks.unmarked(queryset).select_related(*joins) if joins else marks.runnable(queryset)
 
 
 def joined(queryset: Any, branches: tuple[Branch, ...]) -> Any:

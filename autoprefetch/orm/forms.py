@@ -118,7 +118,7 @@ def _ordering(query: Any) -> Iterator[str]:
     if query.extra_order_by:
         return
     ordering = query.order_by or (options.ordering if query.default_ordering else ())
-    for part in ordering:
+    for part in ordering or ():
         expression = part.expression if isinstance(part, OrderBy) else part
         name: Any = getattr(expression, "name", None) if isinstance(expression, F) else expression
         if not isinstance(name, str) or name.lstrip("-+") in query.annotations:

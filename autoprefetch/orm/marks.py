@@ -56,11 +56,13 @@ def fetch_as(queryset: Any, source: Any, fetch_all: Callable[[Any], None]) -> No
 
 
 def runnable(queryset: Any) -> Any:
-    """Return what runs a marked queryset plainly.
+    """Return what runs an automatic queryset plainly.
 
-    A `RawQuerySet` fetches through its `iterator()`, which is hooked too, so it has to run as an unmarked copy.
+    A `RawQuerySet` fetches through its `iterator()`, which is hooked too, so a marked one has to run as an unmarked
+    copy.
     """
-    return unmarked(queryset) if isinstance(queryset, RawQuerySet) else queryset
+    is_marked_raw = isinstance(queryset, RawQuerySet) and ATTRIBUTE in query_state(queryset)
+    return unmarked(queryset) if is_marked_raw else queryset
 
 
 def rows_of(queryset: Any) -> list[Any]:

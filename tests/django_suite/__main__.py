@@ -7,7 +7,8 @@
     python -m tests.django_suite --fast           what a check of each change can afford
     python -m tests.django_suite --all            the whole suite
 
-It ends with status 1 when a test fails that passes without autoprefetch and that `exempt.txt` does not name.
+It ends with status 1 when a test fails that passes without autoprefetch and that `exempt.txt` does not name, or when
+autoprefetch has logged a fault of its own.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ CHECKOUT = Path(__file__).parents[2]
 EXEMPT = Path(__file__).with_name("exempt.txt")
 MODES = ("plain", "automatic")
 
+Failure = tuple[str, str]
+"""A test and the pass in which it fails: "cold" or "warm", "" when its class cannot be set up."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -39,14 +43,14 @@ class Outcome:
 
     label: str
     tests: int
-    plain: frozenset[str]
-    automatic: frozenset[str]
+    plain: frozenset[Failure]
+    automatic: frozenset[Failure]
     repeated: int
     answered: int
 
     @property
-    def broken(self) -> frozenset[str]:
-        """The tests that fail only with autoprefetch."""
+    def broken(self) -> frozenset[Failure]:
+        """The failures, each of a test in one pass, that are there only with autoprefetch."""
         return self.automatic - self.plain
 
 
@@ -64,7 +68,9 @@ def main() -> int:
         print(f"\n{'=' * 70}\nfails only with autoprefetch: {test}\n{why}")
     print(table(outcomes))
     print(f"\n{len(broken)} fail only with autoprefetch, {len(broken) - len(unexpected)} of them exempt.")
-    return int(bool(unexpected))
+    faults = automatic["faults"]
+    print("\n".join([f"{len(faults)} faults inside autoprefetch.", *faults]))
+    return int(bool(unexpected or faults))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -110,14 +116,17 @@ def compare(plain: dict[str, Any], automatic: dict[str, Any]) -> list[Outcome]:
     ]
 
 
-def _failed(found: dict[str, Any], label: str) -> frozenset[str]:
-    return frozenset(failure["id"] for failure in found["failed"] if failure["label"] == label)
+def _failed(found: dict[str, Any], label: str) -> frozenset[Failure]:
+    return frozenset((failure["id"], failure["pass"]) for failure in found["failed"] if failure["label"] == label)
 
 
-def reasons(found: dict[str, Any], tests: frozenset[str]) -> dict[str, str]:
-    """Return for each test in which pass it failed first, and why."""
-    failures = reversed(found["failed"])
-    return {failure["id"]: f"{failure['pass']}: {failure['why']}" for failure in failures if failure["id"] in tests}
+def reasons(found: dict[str, Any], broken: frozenset[Failure]) -> dict[str, str]:
+    """Return for each test that is broken why it fails, in the pass that fails first."""
+    return {
+        failure["id"]: f"{failure['pass']}: {failure['why']}"
+        for failure in reversed(found["failed"])
+        if (failure["id"], failure["pass"]) in broken
+    }
 
 
 def exempt() -> frozenset[str]:

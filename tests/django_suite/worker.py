@@ -5,8 +5,10 @@ It is started by `__main__.py` in the folder of Django's tests, with that folder
 
 import argparse
 import json
+import logging
 import os
 import tempfile
+import traceback
 import unittest
 import warnings
 from collections import Counter
@@ -22,10 +24,23 @@ from django.test.utils import CaptureQueriesContext, iter_test_cases
 PASSES = ("cold", "warm")
 
 
+class Faults(logging.Handler):
+    """Keeps what autoprefetch logs of faults of its own: whatever a test asserts, there should be none."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.found: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        trace = "".join(traceback.format_exception(record.exc_info[1])) if record.exc_info else ""
+        self.found.append(f"{record.getMessage()}\n{trace}")
+
+
 class TwiceRunner(DiscoverRunner):
     """Queues each test twice, and keeps what came of it."""
 
     found: dict[str, Any] = {}
+    faults = Faults()
 
     def build_suite(self, *args: Any, **kwargs: Any) -> unittest.TestSuite:
         if os.environ["DJANGO_SUITE_MODE"] == "automatic":
@@ -33,6 +48,7 @@ class TwiceRunner(DiscoverRunner):
             from autoprefetch import conf
 
             conf.announce_scope()
+            logging.getLogger("autoprefetch").addHandler(self.faults)
         suite = super().build_suite(*args, **kwargs)
         self.run_count: Counter[str] = Counter()
         return type(suite)(self.twice(suite))
@@ -50,6 +66,7 @@ class TwiceRunner(DiscoverRunner):
         failed = [*result.failures, *result.errors, *((test, "") for test in result.unexpectedSuccesses)]
         type(self).found = {
             "tests": self.run_count,
+            "faults": self.faults.found,
             "failed": [
                 {"id": id_of(test), "label": label_of(test), "pass": pass_of(test), "why": why} for test, why in failed
             ],
@@ -114,7 +131,7 @@ def run(mode: str, labels: list[str]) -> None:
         from tests.django_suite import counting
 
         accept_fewer_queries()
-        counted = counting.watch(TwiceRunner)
+        counted = counting.watch()
     runtests.django_tests(
         verbosity=1, interactive=False, failfast=False, keepdb=False, reverse=False, debug_sql=False, parallel=1,
         tags=None, exclude_tags=["selenium"], test_name_patterns=None, start_at=None, start_after=None, pdb=False,
