@@ -16,7 +16,7 @@ from autoprefetch.plan.relations import Kind, Relation
 
 
 def with_joins(queryset: marks.AnyQuerySet, plan: Plan) -> Any:
-    """Return a queryset that makes the joins of a plan, a copy that is not marked; where it makes none, what runs it."""
+    """Return what runs a queryset with the joins of a plan; it is not automatic itself."""
     joins = plan.joins()
     return marks.unmarked(queryset).select_related(*joins) if joins else marks.runnable(queryset)
 

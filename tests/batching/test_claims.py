@@ -24,9 +24,7 @@ def test_each_peer_gets_the_prefetches_that_its_own_queryset_asks_for(database: 
         for number, author in enumerate(auto(Author.objects.all())):
             books = author.books.all()
             if number % 2:
-                books = books.prefetch_related(
-                    Prefetch("tags", queryset=Tag.objects.order_by("-name"), to_attr="named")
-                )
+                books = books.prefetch_related(Prefetch("tags", queryset=Tag.objects.order_by("-name"), to_attr="named"))
             seen.append([[tag.name for tag in getattr(book, "named", ())] for book in books])
             seen.append([hasattr(book, "named") for book in books])
         return seen
