@@ -107,6 +107,19 @@ class Evaluations(Loading):
         self.collector.merge()
         self.store.limit = config.max_call_sites
         profile = self.store.load(standing.site.key) or Profile()
+        if profile.usages or standing.form is None or forms.loads_related(queryset):
+            plan = self.plan(queryset, standing, profile, config, no_prefetches)
+        else:
+            plan = Plan(queryset.model)  # to look at the queryset would cost as much as all else that is done here
+        applied = plan if config.applies else planning.observing(plan)
+        on_news = self.collector.add if config.learns else _not_learned
+        recording = Recording(standing.site, queryset.model, applied.eager_paths(), profile, on_news)
+        return Run(standing, applied, recording)
+
+    def plan(
+        self, queryset: AnyQuerySet, standing: Standing, profile: Profile, config: Config, no_prefetches: str
+    ) -> Plan:
+        """Make the plan for an evaluation, and log what it suggests."""
         targets = planning.targets(queryset.model, profile) if forms.routers_choose() else frozenset()
         form = forms.form_of(queryset, targets)
         if no_prefetches:
@@ -114,10 +127,7 @@ class Evaluations(Loading):
         plan, is_new = planning.plan(standing, profile, form, config)
         if is_new and config.learns and config.log_suggestions:
             advising.log_once(standing, plan, profile)
-        applied = plan if config.applies else planning.observing(plan)
-        on_news = self.collector.add if config.learns else _not_learned
-        recording = Recording(standing.site, queryset.model, applied.eager_paths(), profile, on_news)
-        return Run(standing, applied, recording)
+        return plan
 
     def fetch(self, queryset: AnyQuerySet, fetch_all: Fetch, run: Run) -> tuple[int, int]:
         """Run the query with the plan applied, or plainly where that fails.

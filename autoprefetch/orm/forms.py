@@ -22,12 +22,18 @@ from autoprefetch.plan.relations import Relation, relations
 
 _GET = QuerySet.get.__code__
 _NOTHING: frozenset[Any] = frozenset()
-_FRAMES_TO_GET = 8  # from here up through the hook, `_fetch_all` and `__len__` to `get`, with room to spare
+_FRAMES_TO_GET = 10  # from here up through the hook, `_fetch_all` and `__len__` to `get`, with room to spare
 
 
 def loads_instances(queryset: AnyQuerySet) -> bool:
     """Tell whether a queryset gives model instances, not `values()` or the like."""
     return isinstance(queryset, RawQuerySet) or issubclass(queryset._iterable_class, ModelIterable)
+
+
+def loads_related(queryset: AnyQuerySet) -> bool:
+    """Tell whether a queryset loads related instances along with its own, by the caller's choice."""
+    is_raw = isinstance(queryset, RawQuerySet)
+    return bool(queryset._prefetch_related_lookups) or (not is_raw and bool(queryset.query.select_related))
 
 
 def routers_choose() -> bool:
