@@ -21,6 +21,7 @@ from autoprefetch.orm import derivations, marks, replay, states
 from autoprefetch.orm.effects import EVERYTHING, Effect
 from autoprefetch.orm.effects import NOTHING as NO_EFFECT
 from autoprefetch.orm.marks import AnyQuerySet
+from autoprefetch.orm.scopes import left_alone
 from autoprefetch.plan.plans import Branch
 
 Fetch = Callable[[AnyQuerySet], None]
@@ -32,6 +33,7 @@ class Loading:
     def __init__(self) -> None:
         self.standings = Standings()
 
+    @left_alone
     def load_one(self, instance: Model, name: str, load: Callable[[], Any]) -> Any:
         """Answer a to-one relation of a tracked instance from a batch for its peers, or load it as Django does."""
         touch = self.touch(instance, name, lambda: name)

@@ -6,13 +6,14 @@ import copy
 import pickle
 
 import pytest
+from django.contrib.contenttypes.models import ContentType
 from django.db.models import prefetch_related_objects
 
 import autoprefetch
 from autoprefetch import auto, override, report
 from tests.databases import count_queries
 from tests.equivalence.comparing import plain_cold_warm, runs
-from tests.library.models import Author, Book, Branch, Classic, Copy, Film, Loan, Publisher, Reader, Tag
+from tests.library.models import Author, Book, Branch, Classic, Comment, Copy, Film, Loan, Publisher, Reader, Tag
 
 pytestmark = pytest.mark.usefixtures("library")
 
@@ -399,3 +400,29 @@ def test_unrelated_models_of_the_project_share_nothing(database):
         for _ in range(2):
             names(Reader), names(Publisher)
         assert {site.model for site in report().call_sites} == {"library.Reader", "library.Publisher"}
+
+
+def test_what_autoprefetch_loads_itself_is_no_call_site(database):
+    """The batches of each kind of relation, generic foreign keys among them, and what is loaded ahead."""
+
+    def view():
+        return (
+            [str(comment.subject) for comment in Comment.objects.order_by("pk")],
+            [(str(author.archive), getattr(author, "profile", None)) for author in Author.objects.all()],
+            [[str(tag) for tag in book.tags.order_by("pk")] for book in Book.objects.defer("summary")],
+            [(copy.shelf and copy.shelf.name, copy.supplier.name) for copy in Copy.objects.order_by("pk")],
+        )
+
+    plain, cold, warm = plain_cold_warm(view, SCOPE="all")
+    assert warm.queries <= cold.queries < plain.queries
+    expected = {"library.Comment", "library.Author", "library.Book", "library.Copy"}
+    assert {site.model for site in report().call_sites} == expected
+
+
+def test_a_process_wide_cache_of_content_types_is_filled_once(database):
+    """Django looks content types up for generic relations: one-row queries of Django's, and no one's peers."""
+    ContentType.objects.clear_cache()
+    with override(SCOPE="all"):
+        for _ in range(2):
+            [str(comment.subject) for comment in Comment.objects.order_by("pk")]
+    assert {site.model for site in report().call_sites} <= {"library.Comment", "contenttypes.ContentType"}
