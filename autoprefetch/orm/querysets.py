@@ -11,6 +11,7 @@ from functools import wraps
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from django.db import connections
 from django.db.models import QuerySet
 from django.db.models.query import RawQuerySet
 from wrapt import wrap_function_wrapper
@@ -54,7 +55,7 @@ def _fetching(plain: Callable[[Any], None], engine: Engine) -> Callable[[Any], N
             if derivation is None and not getattr(self, "_hints", None) and replay.FEED not in state:
                 # With hints, a descriptor of Django's is loading for one instance, and has been asked already.
                 derivation = engine.recognise(self)
-            if derivation is not None and derivation.is_live() and loads_instances(self):
+            if derivation is not None and derivation.is_live() and loads_instances(self) and _is_connected(self):
                 engine.load_set(derivation, self, plain)
                 return
             if derivation is None and replay.FEED not in state and engine.is_in_scope(self):
@@ -63,6 +64,11 @@ def _fetching(plain: Callable[[Any], None], engine: Engine) -> Callable[[Any], N
         plain(self)
 
     return fetch_all
+
+
+def _is_connected(queryset: Any) -> bool:
+    """Tell whether the database that a queryset names is one of the project's; else its own query says so."""
+    return queryset._db is None or queryset._db in connections
 
 
 def _is_automatic(queryset: Any, engine: Engine) -> bool:

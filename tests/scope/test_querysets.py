@@ -8,6 +8,7 @@ import pickle
 import pytest
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import prefetch_related_objects
+from django.db.utils import ConnectionDoesNotExist
 
 import autoprefetch
 from autoprefetch import auto, override, report
@@ -374,6 +375,22 @@ def test_a_failed_query_raises_what_django_raises(database):
         return found
 
     plain_cold_warm(view, SCOPE="all")
+
+
+def test_a_database_that_does_not_exist_is_the_callers_error(database, caplog):
+    """For a queryset of its own and for a derived one; nothing is logged, and the call site is not given up."""
+
+    def view():
+        author = Author.objects.get(name="Ada")
+        found = [book.title for book in author.books.all()]
+        for books in (Book.objects.using("nowhere"), author.books.using("nowhere")):
+            with pytest.raises(ConnectionDoesNotExist):
+                list(books)
+        return found
+
+    plain_cold_warm(view, SCOPE="all")
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+    assert not any(site.quarantined for site in report().call_sites)
 
 
 def test_writes_in_the_loop_are_seen(database):
