@@ -3,19 +3,21 @@
 A call site includes the frames that evaluate, so every run of a view is made from one and the same line.
 """
 
+import contextvars
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from asgiref.sync import async_to_sync
 from django.apps import apps
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 
 import autoprefetch
 from tests.databases import QueryLog, count_queries
-from tests.routers import CurrentDatabaseRouter
+from tests.routers import CurrentDatabaseRouter, on_database
 
 View = Callable[[], Any]
 
@@ -74,6 +76,38 @@ def plain_cold_warm(view: View, **settings: Any) -> tuple[Run, Run, Run]:
     assert again.outcome == plain.outcome, again.log
     assert again.queries == warm.queries, f"the third run\n{again.log}\nafter the second\n{warm.log}"
     return plain, cold, warm
+
+
+def same_when_it_writes_at_last(view: View, writes: list[bool]) -> Any:
+    """Run a view that learns by reading alone and then writes for the first time; return what plain Django gives.
+
+    Args:
+        view: it writes if `writes[0]` is set.
+        writes: a list of one truth.
+    """
+    know_content_types()
+    found = []
+    for mode, does_write in [("off", True), ("auto", False), ("auto", False), ("auto", True), ("auto", True)]:
+        writes[0] = does_write
+        with undoing(True), autoprefetch.override(MODE=mode):
+            outcome = view()
+        if does_write:
+            found.append(outcome)
+    plain, *automatic = found
+    assert automatic == [plain] * 2
+    return plain
+
+
+def same_in_new_contexts(view: Callable[[], Coroutine[Any, Any, Any]], database: str) -> Any:
+    """Await a view plainly, cold and warm, in contexts that know nothing; return what plain Django gives."""
+
+    def run(mode: str) -> Any:
+        with on_database(database), undoing(True), autoprefetch.override(MODE=mode):
+            return async_to_sync(view)()
+
+    plain, *automatic = [contextvars.Context().run(run, mode) for mode in ("off", "auto", "auto", "auto")]
+    assert automatic == [plain] * 3
+    return plain
 
 
 def result(view: View, log: QueryLog) -> Run:
