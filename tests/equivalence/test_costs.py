@@ -2,13 +2,20 @@
 
 import gc
 import weakref
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from django.db.models import Max, Model, Sum
+from django.db.models.signals import post_init
 
+import autoprefetch
 from autoprefetch import auto
+from tests.databases import count_queries
 from tests.equivalence.comparing import plain_cold_warm, runs
-from tests.library.models import Author, Book, Branch, Category, Publisher, Reader
+from tests.library.models import Archive, Author, Book, Branch, Category, Contribution, Publisher, Reader
 
 pytestmark = pytest.mark.usefixtures("library")
 
@@ -23,6 +30,112 @@ def test_c1_what_is_no_longer_needed_costs_one_query_at_the_most(database: str) 
     *_, last = runs(view, 3)
     assert last.value == []
     assert last.queries <= 2
+
+
+def test_c1_a_loop_that_stops_early_has_not_read_everything(database: str) -> None:
+    """A cold call site starts with a window, of a set as of a stream."""
+    authors = Author.objects.bulk_create(Author(name=f"many {number}") for number in range(400))
+    Book.objects.bulk_create(
+        Book(title="many", pages=number, published="2020-01-01", author=author) for number, author in enumerate(authors)
+    )
+
+    def stopped(rows: Any) -> Any:
+        found = []
+        for author in rows:
+            found.append([book.pages for book in author.books.all()])
+            if len(found) == 3:
+                return found
+        return found
+
+    for rows in (lambda many: many, lambda many: many.iterator()):
+        autoprefetch.reset()
+        with counting_instances(Book) as made, count_queries() as log:
+            found = stopped(rows(auto(Author.objects.filter(name__startswith="many").order_by("pk"))))
+        assert found == [[0], [1], [2]]
+        assert len(log) == 2
+        assert made["library.Book"] <= 100
+
+
+def test_c1_a_batch_is_never_larger_than_the_cap(database: str) -> None:
+    """Whoever reads two of many rows loads no more than MAX_BATCH of them."""
+    Author.objects.bulk_create(Author(name=f"many {number}") for number in range(300))
+
+    def view() -> Any:
+        authors = list(auto(Author.objects.filter(name__startswith="many").order_by("-pk")))
+        return [[len(a.books.all()) for a in authors[:2]], [a.books.order_by("pk").first() for a in authors[:2]]]
+
+    with autoprefetch.override(MAX_BATCH=20, AHEAD=False):
+        for _ in range(3):
+            with count_queries() as log:
+                assert view() == [[0, 0], [None, None]]
+            assert max(statement.rpartition(" <- ")[2].count(",") for statement in log.statements) <= 20 * 2
+            assert len(log) == 3
+
+
+def test_c2_no_wide_row_is_made_more_often_than_in_plain_django(database: str) -> None:
+    """A join repeats the related row in each row, and a batch loads it once: never more than lazy loads would make."""
+
+    def view() -> Any:
+        return [
+            (a.archive and a.archive.column_01, a.mentor and a.mentor.name) for a in auto(Author.objects.order_by("pk"))
+        ]
+
+    made = []
+    for mode in ("off", "auto", "auto", "auto"):
+        with autoprefetch.override(MODE=mode), counting_instances(Archive, Author) as found:
+            view()
+        made.append(found)
+    plain, cold, *warm = made
+    assert plain == {"library.Archive": 5, "library.Author": 8 + 4}
+    assert cold == {"library.Archive": 2, "library.Author": 8 + 2}
+    for run in warm:
+        assert run["library.Archive"] <= plain["library.Archive"]
+        assert run["library.Author"] <= plain["library.Author"]
+
+
+def test_c2_a_set_is_never_joined(database: str) -> None:
+    """That would repeat the parent, wide as it may be, in each row of the set."""
+
+    def view() -> Any:
+        archives = auto(Archive.objects.order_by("pk"))
+        return [(ar.column_01, [[b.title for b in a.books.all()] for a in ar.authors.all()]) for ar in archives]
+
+    plain, cold, warm = plain_cold_warm(view)
+    assert cold.queries == warm.queries == 3 < plain.queries
+    for run in (cold, warm):
+        assert sum("column_01" in statement for statement in run.log.statements) == 1
+        assert not any("JOIN" in statement for statement in run.log.statements)
+
+
+def test_c3_several_counts_are_not_multiplied(database: str) -> None:
+    """One grouped query for each relation; counted over two joins at once, each would count for the other."""
+
+    def view() -> Any:
+        return [
+            (a.books.count(), a.films.count(), a.friends.count(), a.comments.count(), a.contributions.count())
+            for a in auto(Author.objects.all())
+        ]
+
+    plain, cold, warm = plain_cold_warm(view)
+    assert plain.value[0] == (3, 2, 2, 2, Contribution.objects.filter(author__name="Ada").count())
+    assert cold.queries == warm.queries == 1 + 5
+    for run in (cold, warm):
+        grouped = [statement for statement in run.log.statements if "GROUP BY" in statement]
+        assert len(grouped) == 5
+        assert all(statement.count("JOIN") <= 1 for statement in grouped)
+
+
+def test_c3_sums_and_counts_of_one_relation_are_not_multiplied(database: str) -> None:
+    """`aggregate()` with two functions, beside a count over another relation."""
+
+    def view() -> Any:
+        return [
+            (a.books.aggregate(total=Sum("pages"), most=Max("pages")), a.books.filter(tags__name="new").count())
+            for a in auto(Author.objects.all())
+        ]
+
+    plain, cold, warm = plain_cold_warm(view)
+    assert cold.queries == warm.queries == 3 < plain.queries
 
 
 def test_c4_a_single_row_takes_no_more_queries(database: str) -> None:
@@ -55,6 +168,24 @@ def test_c5_one_live_row_keeps_no_other_alive(database: str) -> None:
         gc.collect()
         assert [other() for other in others] == [None] * 15
         assert kept.author.name
+
+
+def test_c6_a_batch_that_cannot_stand_in_for_the_lazy_loads_gives_way_to_them(database: str) -> None:
+    """Where parameters differ from parent to parent, a batch serves one peer only: after three, none is tried."""
+    tried: list[int] = []
+
+    def view() -> Any:
+        return [
+            [book.title for book in author.books.filter(pages__gt=number).order_by("pk")[:2]]
+            for number, author in enumerate(auto(Author.objects.order_by("pk")))
+        ]
+
+    plain, *automatic = runs(view, 4)
+    for run in automatic:
+        assert run.outcome == plain.outcome
+        assert run.queries <= plain.queries
+        tried.append(sum("UNION ALL" in sql or "LATERAL" in sql for sql in run.log.statements))
+    assert max(tried) <= 3
 
 
 def test_c7_nested_sets_are_not_loaded_in_fragments(database: str) -> None:
@@ -121,3 +252,20 @@ def test_no_path_costs_more_than_it_saves(database: str) -> None:
 
 def ordered(book: Book) -> list[Any]:
     return sorted(book.copies.all(), key=lambda copy: copy.pk)
+
+
+@contextmanager
+def counting_instances(*models: type[Model]) -> Iterator[dict[str, int]]:
+    """Count the instances of models that are made inside the block."""
+    made: Counter[str] = Counter()
+
+    def note(sender: type[Model], **kwargs: Any) -> None:
+        made[sender._meta.label] += 1
+
+    for model in models:
+        post_init.connect(note, sender=model)
+    try:
+        yield made
+    finally:
+        for model in models:
+            post_init.disconnect(note, sender=model)

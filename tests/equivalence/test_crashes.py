@@ -203,6 +203,30 @@ def test_b9_a_column_without_equality_is_no_error(vendor: str, database: str) ->
     assert warm.queries < plain.queries
 
 
+@pytest.mark.parametrize("most", [2000, 7])
+def test_b10_a_list_of_keys_has_an_end(most: int, database: str) -> None:
+    """Databases limit the parameters of a statement, and plan long lists slowly: the keys come in parts."""
+    count = 2 * most + 3
+    tags = Tag.objects.bulk_create(Tag(name=f"tag {number}") for number in range(count))
+    Book.objects.first().tags.add(*tags[:: count // 3])
+
+    def view() -> Any:
+        found = list(auto(Tag.objects.filter(name__startswith="tag ").order_by("pk")))
+        return [[book.title for book in tag.books.all()] for tag in found[:1] + found[-1:]], [
+            tag.books.count() for tag in found[:: most // 3]
+        ]
+
+    _, cold, warm = plain_cold_warm(view, MAX_BATCH=most)
+    for run in (cold, warm):
+        assert max(map(parameters, run.log.statements)) <= most + 2
+    assert max(map(parameters, warm.log.statements)) >= most
+
+
+def parameters(statement: str) -> int:
+    """Return how many parameters a statement of the log has."""
+    return statement.rpartition(" <- ")[2].count(",") + 1
+
+
 def test_b11_a_raw_query_takes_prefetches_only(database: str) -> None:
     """`RawQuerySet` has no `select_related`."""
 

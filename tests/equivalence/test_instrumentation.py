@@ -2,11 +2,14 @@
 
 import contextvars
 import pickle
+import sysconfig
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from django.core.exceptions import SynchronousOnlyOperation
-from django.db import models
+from django.db import connections, models
 from django.template import Context, Engine
 from django.test.utils import isolate_apps
 
@@ -119,6 +122,35 @@ def test_d3_the_cache_of_a_prefetch_stays_in_use(database: str) -> None:
     assert plain.queries == cold.queries == warm.queries == 4
 
 
+FILES = {
+    "a project in a folder that sounds like it": ("/srv/my-site-packages/shop/views.py", True),
+    "a project in a folder that is called so": ("/srv/site-packages/shop/views.py", True),
+    "a project in a folder of Debian's name": ("/home/me/dist-packages/shop/views.py", True),
+    "an editable install": ("/home/me/src/shop/views.py", True),
+    "an installed library": (f"{sysconfig.get_path('purelib')}/shop/views.py", False),
+    "the standard library": (f"{sysconfig.get_path('stdlib')}/shop/views.py", False),
+}
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_d4_a_folder_is_a_librarys_if_the_interpreter_says_so(file: str, database: str) -> None:
+    """Not if its path has "site-packages" in it."""
+    path, is_application = FILES[file]
+    source = "def titles(books):\n    return [str(book.author) for book in books]\n"
+    module: dict[str, Any] = {"__name__": "shop.views"}
+    exec(compile(source, path, "exec"), module)
+
+    def view() -> Any:
+        return module["titles"](auto(Book.objects.all())), module["titles"](auto(Book.objects.filter(pages__gt=0)))
+
+    _, _, warm = plain_cold_warm(view)
+    assert warm.queries == 2
+    for site in autoprefetch.report().call_sites:
+        assert ("shop.views:titles" in site.key) is is_application
+        (access,) = {usage.first_access for usage in site.profile.usages.values()}
+        assert access.startswith("shop/views.py:2 titles" if is_application else "tests/") or "__str__" in access
+
+
 def test_d5_comprehensions_of_all_kinds_have_one_name(database: str) -> None:
     """A frame of its own before Python 3.12, and none after it."""
 
@@ -134,6 +166,35 @@ def test_d5_comprehensions_of_all_kinds_have_one_name(database: str) -> None:
     assert (plain.queries, warm.queries) == (68, 4)
     names = {site.call_site.split(" (")[0].rpartition(".")[2] for site in autoprefetch.report().call_sites}
     assert names == {"view"}
+
+
+@pytest.mark.parametrize("ending", ["an error before the loop", "an error in the loop", "nothing read"])
+def test_d6_a_few_runs_that_read_nothing_take_no_plan_away(ending: str, database: str) -> None:
+    """Neither requests that fail nor a few that look elsewhere say that a relation is not used."""
+    endings = iter([""] * 5 + [ending] * 2 + [""] * 2)
+
+    def view() -> Any:
+        books, how = list(auto(Book.objects.all())), next(endings)
+        if how == "an error before the loop":
+            raise OSError(how)
+        if how == "nothing read":
+            return []
+        found = []
+        for book in books:
+            found.append((book.author.name, [tag.pk for tag in sorted(book.tags.all(), key=lambda tag: tag.pk)]))
+            if how == "an error in the loop":
+                raise OSError(how)
+        return found
+
+    plain, *automatic = runs(view, 8)
+    assert [run.outcome == plain.outcome for run in automatic] == [True] * 4 + [False] * 2 + [True] * 2
+    assert [run.queries for run in automatic[1:4]] == [2] * 3
+    assert [run.queries for run in automatic[6:]] == [2] * 2
+    plan = plan_of()
+    assert (plan["author"][0], plan["tags"][0]) == ("joined", "prefetched")
+    (suggestion,) = autoprefetch.suggestions()
+    assert "author" in suggestion.code
+    assert "tags" in suggestion.code
 
 
 async def test_d7_an_access_that_async_code_may_not_make_is_there_the_next_time(database: str) -> None:
@@ -215,3 +276,37 @@ def test_d12_cold_and_warm_runs_are_one_call_site(database: str) -> None:
     (site,) = autoprefetch.report().call_sites
     assert site.profile.evaluations == 5
     assert plan_of()["books"][0] == "prefetched"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_d13_threads_that_share_a_result_set_get_their_own_rows(database: str) -> None:
+    """Eight threads read each row of one evaluation at once, cold and warm, each on a connection of its own."""
+    shared: list[Author] = []
+
+    def read(author: Author) -> Any:
+        return (
+            author.name,
+            author.mentor and author.mentor.name,
+            raised(lambda: author.profile.biography),
+            sorted(book.title for book in author.books.all()),
+            author.books.filter(pages__gt=200).count(),
+            [book.title for book in author.books.order_by("-pages", "pk")[:2]],
+            sorted(tag.name for book in author.books.all() for tag in book.tags.all()),
+        )
+
+    def in_a_thread(number: int) -> Any:
+        with on_database(database):
+            barrier.wait(20)
+            try:
+                in_turn = shared[number:] + shared[:number]
+                return sorted(map(read, in_turn))
+            finally:
+                connections.close_all()
+
+    expected = sorted(map(read, Author.objects.all()))
+    barrier = threading.Barrier(8)
+    for _ in range(3):
+        shared[:] = auto(Author.objects.all())
+        with ThreadPoolExecutor(8) as pool:
+            assert list(pool.map(in_a_thread, range(8))) == [expected] * 8
+    plan_of()  # no quarantine
