@@ -8,7 +8,7 @@ query runs.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from itertools import islice, repeat
@@ -183,7 +183,7 @@ class Evaluations(Loading):
             yield from plain(marks.unmarked(queryset))
             return
         with states.tracked_rows(rewritten := self.streamed(queryset, run)):
-            rows = plain(rewritten)
+            rows = self.opened(queryset, run, plain(rewritten), plain)
             own = 1
             sizes = repeat(chunk_size) if chunk_size else _windows()
             while chunk := list(islice(rows, next(sizes))):
@@ -204,7 +204,7 @@ class Evaluations(Loading):
         with states.tracked_rows(rewritten := self.streamed(queryset, run)):
             chunk: list[Any] = []
             own = 1
-            async for row in plain(rewritten):
+            async for row in self.aopened(queryset, run, plain(rewritten), plain):
                 chunk.append(row)
                 if len(chunk) == chunk_size:
                     await sync_to_async(self.finish)(run, chunk, own, queryset.db)
@@ -219,6 +219,43 @@ class Evaluations(Loading):
         """Return what is to be streamed in place of a marked queryset."""
         with shielded(run.standing, queryset.db):
             return marks.unmarked(self.rewritten(queryset, run))
+        run.plan = planning.observing(run.plan)
+        return marks.unmarked(queryset)
+
+    def opened(
+        self, queryset: AnyQuerySet, run: Run, rows: Iterator[Any], plain: Callable[[AnyQuerySet], Iterator[Any]]
+    ) -> Iterator[Any]:
+        """Yield the rows of a plan, or plain ones where the first of them fails."""
+        fault: Exception | None = None
+        try:
+            yield from islice(rows, 1)
+        except Exception as error:
+            fault = error
+        yield from rows if fault is None else plain(self.plain_again(queryset, run, fault))
+
+    async def aopened(
+        self,
+        queryset: AnyQuerySet,
+        run: Run,
+        rows: AsyncIterator[Any],
+        plain: Callable[[AnyQuerySet], AsyncIterator[Any]],
+    ) -> AsyncIterator[Any]:
+        """Yield the rows of a plan in async code, or plain ones where the first of them fails."""
+        fault: Exception | None = None
+        try:
+            first = [row async for row in _one(rows)]
+        except Exception as error:
+            first, fault = [], error
+        for row in first:
+            yield row
+        async for row in rows if fault is None else plain(self.plain_again(queryset, run, fault)):
+            yield row
+
+    def plain_again(self, queryset: AnyQuerySet, run: Run, fault: Exception) -> AnyQuerySet:
+        """Return what is to be streamed after a plan failed; an error of the caller's own is raised."""
+        if run.plan.is_empty or is_callers(fault, queryset.db):
+            raise fault
+        quarantine(run.standing, fault)
         run.plan = planning.observing(run.plan)
         return marks.unmarked(queryset)
 
@@ -282,6 +319,12 @@ def _windows() -> Iterator[int]:
     while True:
         yield size
         size = min(size * batching.WIDER, _LONGEST_WINDOW)
+
+
+async def _one(rows: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    """Yield the next row, if there is one."""
+    with suppress(StopAsyncIteration):
+        yield await anext(rows)
 
 
 def _not_learned(recording: Recording) -> None:

@@ -53,9 +53,12 @@ def one(instance: Model, known: Relation, most: int, entered: Entered) -> Any:
         loaded for this instance alone.
     """
     group: PeerGroup = states.group_of(instance)
+    claims = states.claims(instance, known.name)
+    if claims == states.DANGLING or not singles.is_ready(instance, known):
+        return NOTHING
     # Loaded a second time, after `refresh_from_db()` for example, a relation gives another object with fresh values.
-    answers = group.answers_for((known.name, states.claims(instance, known.name)), known.tables or None)
-    if answers.expired >= MISSES or not singles.is_ready(instance, known):
+    answers = group.answers_for((known.name, claims), known.tables or None)
+    if answers.expired >= MISSES:
         return NOTHING
     if not singles.is_djangos(type(instance), known.name):
         return NOTHING

@@ -70,7 +70,8 @@ def _enter_joined(recording: Recording, branch: Branch, parents: list[Any]) -> l
     if not parents:
         return parents
     group = _group_at(recording, branch.path, branch.target)
-    new = states.enter_joined(parents, branch.relation.cache, group)
+    column = next(iter(branch.relation.columns), "")
+    new = states.enter_joined(parents, branch.relation.cache, column, group)
     group.joined_by(new)
     recording.entered(branch.path, len(new))
     return new

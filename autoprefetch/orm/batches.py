@@ -118,8 +118,8 @@ def exactly(param: Any) -> Hashable:
     kind = type(param)
     if kind in _EXACT:
         return kind, param
-    if kind in _EXACT_IN_WRITING:
-        return kind, repr(param)
+    if kind in _EXACT_IN_WRITING or (isinstance(param, int) and kind.__module__.startswith("psycopg.")):
+        return kind, repr(param)  # psycopg has classes of its own for integers of each size
     if kind in (list, tuple):
         return kind, *map(exactly, param)
     return kind, id(param), _Kept(param)

@@ -65,6 +65,7 @@ def form_of(queryset: Any, targets: frozenset[type[Model]] = frozenset()) -> For
         joined=frozenset(_joined(model, query.select_related)) if query.select_related else _NOTHING,
         prefetched=prefetched,
         is_partial=nested,
+        names_columns=bool(names) and not is_defer,
         deferred=_deferred(model, frozenset(names), is_defer) if names else _NOTHING,
         elsewhere=frozenset(t._meta.label for t in targets if router.db_for_read(t) != queryset.db),
     )

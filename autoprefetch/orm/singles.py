@@ -16,6 +16,7 @@ from django.db.models.fields.related_descriptors import (
     ReverseOneToOneDescriptor,
 )
 
+from autoprefetch.orm import states
 from autoprefetch.plan.relations import Kind, Relation
 
 
@@ -86,6 +87,8 @@ def load_ahead(instances: list[Any], known: Relation, joins: tuple[str, ...]) ->
         row = found.get(key_of(instance))
         if row is not None or known.kind is Kind.REVERSE_ONE_TO_ONE:
             give(instance, known, row)
+        else:
+            states.dangles(instance, known.name)
 
 
 def _forward(

@@ -77,6 +77,7 @@ _CLAIMS = "autoprefetch_claims"
 
 
 _NO_CLAIMS: dict[str, int] = {}
+DANGLING = -1
 
 
 def group_of(instance: Model) -> Any:
@@ -103,12 +104,16 @@ def enter(instances: Iterable[Any], group: object) -> list[Any]:
     return entered
 
 
-def enter_joined(parents: list[Any], name: str, group: object) -> list[Any]:
+def enter_joined(parents: list[Any], name: str, column: str, group: object) -> list[Any]:
     """Make the rows that a join has just made members of a peer group, and return them; no two parents share one.
+
+    Where the join found no row for a key, as within a transaction whose constraints are deferred, the relation is as if
+    it had not been loaded: a lazy load raises what it raises.
 
     Args:
         parents: the rows of the query that makes the join.
         name: what Django keeps the joined row of each under.
+        column: the attribute that holds the key of the joined row; "" where the joined row holds that of the parent.
         group: their peer group.
     """
     entered = []
@@ -118,13 +123,20 @@ def enter_joined(parents: list[Any], name: str, group: object) -> list[Any]:
             # On Django 6.1 it has the fetch mode of its parent (`RelatedPopulator`, models/query.py).
             row._state.autoprefetch_peers = group
             entered.append(row)
+        elif column and parent.__dict__.get(column) is not None:
+            parent._state.fields_cache.pop(name, None)
     return entered
 
 
 def claims(instance: Model, name: str) -> int:
-    """Return how often a relation of an instance was answered from a batch."""
+    """Return how often a relation of an instance was answered from a batch, or that it is `DANGLING`."""
     known: dict[str, int] = instance._state.__dict__.get(_CLAIMS, _NO_CLAIMS)
     return known.get(name, 0)
+
+
+def dangles(instance: Model, name: str) -> None:
+    """Take note that the key of an instance was looked for ahead, and has no row."""
+    instance._state.__dict__.setdefault(_CLAIMS, {})[name] = DANGLING
 
 
 def claimed(instance: Model, name: str) -> None:

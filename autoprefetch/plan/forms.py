@@ -26,6 +26,7 @@ class Form:
         joined: paths that the caller joins.
         prefetched: paths that the caller prefetches.
         is_partial: whether `only()` or `defer()` reaches into a relation, whose columns may then be missing.
+        names_columns: whether `only()` names what is loaded; Django then joins no reverse one-to-one relation.
         deferred: columns that are not loaded (attnames).
         elsewhere: labels of models that the routers read from another database.
     """
@@ -39,6 +40,7 @@ class Form:
     joined: frozenset[Path] = frozenset()
     prefetched: frozenset[Path] = frozenset()
     is_partial: bool = False
+    names_columns: bool = False
     deferred: frozenset[str] = frozenset()
     elsewhere: frozenset[str] = frozenset()
 

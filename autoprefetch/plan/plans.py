@@ -200,6 +200,8 @@ class _Planner:
     def eager(self, known: Relation, target: type[Model], path: Path, level: _Level) -> Branch:
         """Choose among join, prefetch and lazy for a path that may be loaded ahead."""
         no_join, only_ordering = (known.no_join, False) if known.no_join else level.no_join(self.choices)
+        if not no_join and level.form.names_columns and known.kind is Kind.REVERSE_ONE_TO_ONE:
+            no_join = "only() names the columns, and Django then joins no reverse one-to-one"
         if not no_join and target._meta.label in self.form.elsewhere:
             no_join = f"{target._meta.label} is read from another database"
         if not no_join:

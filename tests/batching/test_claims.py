@@ -6,14 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db.models import Avg, Count, DecimalField, F, Max, Prefetch, Sum, Value
+from django.core.exceptions import FieldError
+from django.db.models import Avg, Count, DecimalField, F, Func, IntegerField, Max, Prefetch, Sum, Value
 from django.db.models.functions import Coalesce
 
 from autoprefetch import auto
+from autoprefetch.apply import rewriting
 from autoprefetch.orm import states
 from tests.databases import count_queries
-from tests.equivalence.comparing import plain_cold_warm, raised, runs
-from tests.library.models import Author, Book, Tag
+from tests.equivalence.comparing import plain_cold_warm, plan_of, raised, runs
+from tests.library.models import Author, Book, BookQuerySet, Copy, Tag
 
 pytestmark = pytest.mark.usefixtures("library")
 
@@ -24,7 +26,9 @@ def test_each_peer_gets_the_prefetches_that_its_own_queryset_asks_for(database: 
         for number, author in enumerate(auto(Author.objects.all())):
             books = author.books.all()
             if number % 2:
-                books = books.prefetch_related(Prefetch("tags", queryset=Tag.objects.order_by("-name"), to_attr="named"))
+                books = books.prefetch_related(
+                    Prefetch("tags", queryset=Tag.objects.order_by("-name"), to_attr="named")
+                )
             seen.append([[tag.name for tag in getattr(book, "named", ())] for book in books])
             seen.append([hasattr(book, "named") for book in books])
         return seen
@@ -57,7 +61,7 @@ def test_peers_with_like_querysets_in_their_prefetches_share_one_query_for_each(
     assert warm.queries == 3, warm.log
 
 
-class Shelved(Book.objects._queryset_class):  # type: ignore[misc,name-defined]
+class Shelved(BookQuerySet):
     """A queryset that remembers something of its own."""
 
     suffix = ""
@@ -132,7 +136,7 @@ def test_more_parents_than_an_expression_may_be_deep(reach: Callable[[Any], Any]
     def view() -> Any:
         return [str(reach(book)) for book in auto(Book.objects.order_by("title", "pk"))]
 
-    plain, cold, warm = plain_cold_warm(view, AHEAD=ahead, JOIN_UNORDERED=False)
+    _plain, cold, warm = plain_cold_warm(view, AHEAD=ahead, JOIN_UNORDERED=False)
     assert cold.queries <= 4, cold.log.statements[-1][:300]
     assert warm.queries <= 4, warm.log.statements[-1][:300]
 
@@ -244,3 +248,81 @@ def test_rows_of_a_stream_that_are_kept_are_peers_afterwards(database: str) -> N
         seen = [book.author.name for book in rows]
     assert seen == [book.author.name for book in Book.objects.select_related("author").order_by("pk")]
     assert len(log) <= 2, log
+
+
+STREAMS: dict[str, Callable[[Any], list[Any]]] = {
+    "evaluated": list,
+    "streamed": lambda rows: list(rows.iterator()),
+    "streamed in chunks": lambda rows: list(rows.iterator(chunk_size=3)),
+}
+
+
+@pytest.mark.parametrize("consume", STREAMS)
+def test_only_takes_no_join_of_a_reverse_one_to_one(consume: str, database: str) -> None:
+    """Django refuses to join what `only()` leaves out; it is batched or prefetched instead."""
+
+    def view() -> Any:
+        rows = STREAMS[consume](auto(Author.objects.only("name")))
+        return [(row.name, raised(lambda r=row: r.profile.biography)) for row in rows]
+
+    _plain, _cold, warm = plain_cold_warm(view)
+    assert warm.queries <= 4, warm.log
+    assert {method for method, _reason in plan_of().values()} <= {"prefetched", "lazy"}
+
+
+def test_a_plan_that_fails_with_the_first_row_of_a_stream_leaves_the_plain_stream(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def view() -> Any:
+        return [book.author.name for book in auto(Book.objects.order_by("pk")).iterator()]
+
+    runs(view)
+    plain = [book.author.name for book in Book.objects.order_by("pk")]
+    joined = rewriting.with_joins
+    monkeypatch.setattr(rewriting, "with_joins", lambda rows, plan: joined(rows, plan).annotate(no=Unwritable()))
+    assert [run.value for run in runs(view)][1:] == [plain] * 3
+
+
+def test_a_key_without_a_row_costs_one_query_at_the_most(database: str) -> None:
+    Copy.objects.update(supplier_id=404)
+
+    def view() -> Any:
+        return [raised(lambda c=copy: c.supplier.name) for copy in auto(Copy.objects.all()[1:3])]
+
+    plain, cold, warm = plain_cold_warm(view)
+    assert (plain.queries, cold.queries, warm.queries) == (3, 4, 4), warm.log
+
+
+def test_a_joined_key_that_leads_nowhere_raises_as_a_lazy_load_does(database: str) -> None:
+    """Within a transaction a key may lead nowhere, until the commit checks it."""
+    if database == "mariadb":
+        pytest.skip("checks each statement")
+    Author.objects.exclude(pk=1).update(mentor_id=40_404)
+
+    def view() -> Any:
+        return [raised(lambda b=book: b.author.mentor.name) for book in auto(Book.objects.order_by("pk"))]
+
+    plain_cold_warm(view)
+    Author.objects.update(mentor_id=None)
+
+
+@pytest.mark.parametrize("least", [0, 5, 200])
+def test_integers_in_filters_are_part_of_the_shape(least: int, database: str) -> None:
+    def view() -> Any:
+        return [
+            (author.books.filter(pages__gt=least).count(), author.books.filter(pages__gt=least).exists())
+            for author in auto(Author.objects.all())
+        ]
+
+    _plain, cold, warm = plain_cold_warm(view)
+    assert (cold.queries, warm.queries) == (3, 3), cold.log
+
+
+class Unwritable(Func):
+    """Says only while the statement is written that it cannot be."""
+
+    output_field = IntegerField()
+
+    def as_sql(self, *args: Any, **kwargs: Any) -> Any:
+        msg = "no SQL for this"
+        raise FieldError(msg)

@@ -8,7 +8,7 @@ import pytest
 from django.db.models import Q, QuerySet
 
 from autoprefetch import auto
-from autoprefetch.orm import derivations
+from autoprefetch.orm import derivations, scopes
 from autoprefetch.orm.states import group_of
 from tests.batching.kinds import KINDS, Kind
 from tests.library.models import Author
@@ -36,8 +36,7 @@ def described(value: Any) -> Any:
 
 def state_of(queryset: Any) -> dict[str, Any]:
     state = {name: described(value) for name, value in vars(queryset.query).items()}
-    state.pop(derivations.ATTRIBUTE, None)
-    return state
+    return {name: value for name, value in state.items() if name not in (derivations.ATTRIBUTE, scopes.CHILD)}
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
