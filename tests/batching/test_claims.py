@@ -212,8 +212,8 @@ class Redacting(Book):
         app_label = "library"
 
     @classmethod
-    def from_db(cls, db: Any, field_names: Any, values: Any) -> Any:
-        found = super().from_db(db, field_names, values)
+    def from_db(cls, db: Any, field_names: Any, values: Any, **kwargs: Any) -> Any:
+        found = super().from_db(db, field_names, values, **kwargs)
         if "title" in found.__dict__:
             found.title = "redacted"
         return found
@@ -224,7 +224,7 @@ def test_a_deferred_column_is_loaded_through_from_db(database: str) -> None:
         return [book.title for book in auto(Redacting.objects.defer("title").order_by("pk"))]
 
     plain, _cold, _warm = plain_cold_warm(view)
-    assert set(plain.value) == {"redacted"}
+    assert plain.outcome == ["redacted"] * 16
 
 
 def test_a_stream_lets_go_of_what_its_earlier_windows_loaded(database: str) -> None:
