@@ -99,12 +99,18 @@ def measuring(options: Options) -> Iterator[tuple[str, Outcome]]:
 
 
 def beside(options: Options) -> Iterator[tuple[str, Outcome]]:
-    """Run what needs processes of its own: zeal, and the counting of instructions."""
+    """Run what needs processes of its own, zeal and the counting of instructions; what fails is skipped."""
     asked = {"database": "sqlite", "rows": options.rows, "quick": options.is_quick}
+    processes = []
     if find_spec("zeal"):
-        yield from found_by("tests.benchmarks.measure_zeal", asked, BENCHMARKS_ZEAL="1")
+        processes.append(("zeal", "tests.benchmarks.measure_zeal", {"BENCHMARKS_ZEAL": "1"}))
     if not options.is_quick:
-        yield from found_by("tests.benchmarks.instructions", asked)
+        processes.append(("instructions", "tests.benchmarks.instructions", {}))
+    for name, module, environment in processes:
+        try:
+            yield from found_by(module, asked, **environment)
+        except MeasuringFailedError as error:
+            yield options.rows[0], Outcome(skipped={name: str(error)})
 
 
 def missing(database: str) -> str:

@@ -119,6 +119,7 @@ def run_counted(asked: dict[str, Any]) -> None:
         for _ in range(4):
             work()
         control("-i", "on")
+        control("-z")
         for _ in range(repeat):
             work()
         control("-d")

@@ -76,7 +76,7 @@ class Pace:
 
 
 def interleaved(variants: Sequence[Variant], latency: float, pace: Pace) -> dict[str, Figure]:
-    """Measure variants in turn; those that may fail, and do, are left out.
+    """Measure variants in turn, once they are warm and all see the same; those that may fail, and do, are left out.
 
     Args:
         variants: the ways to do the work.
@@ -86,7 +86,11 @@ def interleaved(variants: Sequence[Variant], latency: float, pace: Pace) -> dict
     Raises:
         DifferentResultsError: their results differ.
     """
-    able = compared(variants)
+    return in_turn(compared(variants), latency, pace)
+
+
+def in_turn(able: Sequence[Variant], latency: float, pace: Pace) -> dict[str, Figure]:
+    """Measure variants that have been compared."""
     times: dict[str, list[float]] = {variant.name: [] for variant in able}
     queries: dict[str, float] = {}
     started = perf_counter()

@@ -17,7 +17,7 @@ from demo_site.bank.seeding import Scale as BankScale
 from demo_site.bank.seeding import seed as seed_bank
 from demo_site.measuring import signed_in_client
 from tests.benchmarks import optional
-from tests.benchmarks.measuring import ANYTHING, Variant, interleaved
+from tests.benchmarks.measuring import ANYTHING, Variant, compared, in_turn, interleaved
 from tests.benchmarks.outcomes import Outcome, setting
 from tests.benchmarks.rows.dashboard_views import attach_latest
 from tests.benchmarks.scales import Scale
@@ -46,9 +46,10 @@ def few(scale: Scale, at: str) -> Outcome:
     slow = [visiting(client, name, is_slow=True) for name in ("plain", *OF_OTHERS)]
     slow = [variant for variant in slow if variant.name not in outcome.skipped]
     outcome.add(interleaved(slow, 0.0, scale.pace), setting(at, "0ms"))
+    able = compared([*views(client), building()])
     for latency in dict.fromkeys((USUAL, *scale.latencies)):
         here = setting(at, "" if latency == USUAL else f"{latency * 1000:g}ms")
-        outcome.add(interleaved([*views(client), building()], latency, scale.short_pace), here)
+        outcome.add(in_turn(able, latency, scale.short_pace), here)
         bar = {"at_most": 1.05} if latency == USUAL else {}
         outcome.compare("warm", "best_hand_written", "building", at=here, **bar)
         outcome.compare("warm", "hand_written", "building", at=here)

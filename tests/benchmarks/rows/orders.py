@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from autoprefetch import auto
 from tests.benchmarks import optional
-from tests.benchmarks.measuring import Variant, interleaved
+from tests.benchmarks.measuring import Variant, compared, in_turn, interleaved
 from tests.benchmarks.outcomes import Figure, Outcome, Ratio, named, setting
 from tests.benchmarks.scales import Scale
 from tests.benchmarks.tables.models import Item, Order
@@ -58,7 +58,7 @@ def batchers(model: type[Any], rows: Rows, read: Reading) -> list[Variant]:
     return found
 
 
-def compared(
+def read_with_relations(
     scale: Scale, at: str, model: type[Any], size: int, read: Reading, by_hand: dict[str, Callable[[Any], Any]]
 ) -> tuple[Outcome, list[str]]:
     """Measure rows that are read with their relations, at every round trip; return the settings as well."""
@@ -72,9 +72,10 @@ def compared(
         *batchers(model, rows, read),
     ]
     settings = []
+    able = compared(variants)
     for latency in scale.latencies:
         here = setting(at, f"{latency * 1000:g}ms" if latency else "")
-        outcome.add(interleaved(variants, latency, scale.pace), here)
+        outcome.add(in_turn(able, latency, scale.short_pace), here)
         settings.append(here)
     return outcome, settings
 
@@ -85,7 +86,7 @@ def wide(scale: Scale, at: str) -> Outcome:
         "hand_written": lambda rows: rows.select_related("maker", "series"),
         "best_hand_written": lambda rows: rows.prefetch_related("maker", "series"),
     }
-    outcome, settings = compared(scale, at, Item, scale.items, names_of_items, by_hand)
+    outcome, settings = read_with_relations(scale, at, Item, scale.items, names_of_items, by_hand)
     for here in settings:
         outcome.compare("warm", "hand_written", at=here, at_most=0.6)
         outcome.compare("warm", "best_hand_written", at=here)
@@ -97,7 +98,7 @@ def wide(scale: Scale, at: str) -> Outcome:
 def joined(scale: Scale, at: str) -> Outcome:
     """J: three foreign keys that no two rows share; nothing beats a join."""
     by_hand = {"hand_written": lambda rows: rows.select_related("customer", "invoice", "parcel")}
-    outcome, settings = compared(scale, at, Order, scale.orders, names_of_orders, by_hand)
+    outcome, settings = read_with_relations(scale, at, Order, scale.orders, names_of_orders, by_hand)
     for here in settings:
         outcome.compare("warm", "hand_written", at=here, at_most=1.05)
     outcome.limit("warm", 1, at=at)
@@ -113,9 +114,10 @@ def cold(scale: Scale, at: str) -> Outcome:
         Variant("cold", lambda: names_of_orders(never_seen(rows(Order)))),
         *batchers(Order, rows, names_of_orders),
     ]
+    able = compared(variants)
     for latency in scale.latencies:
         here = setting(at, f"{latency * 1000:g}ms" if latency else "")
-        outcome.add(interleaved(variants, latency, scale.pace), here)
+        outcome.add(in_turn(able, latency, scale.short_pace), here)
         outcome.compare("cold", "fetch_peers", at=here, at_most=1.10)
         outcome.compare("cold", "auto_prefetch", at=here)
     outcome.limit("cold", 4, at=at)
