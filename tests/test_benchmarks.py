@@ -1,4 +1,4 @@
-"""The benchmarks' own arithmetic: what counts as reached, what fails, and the form of the JSON. Nothing here is timed."""
+"""The benchmarks' own arithmetic: what counts as reached, what fails, the form of the JSON. Nothing here is timed."""
 
 from __future__ import annotations
 
