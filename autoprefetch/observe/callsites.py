@@ -15,8 +15,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 
 import django
 
@@ -27,6 +28,7 @@ from autoprefetch.orm import routes
 _COMPREHENSIONS = ("<listcomp>", "<setcomp>", "<dictcomp>")  # frames of their own before Python 3.12
 _COMPREHENSION = re.compile(r"(\.<locals>)?\.<(listcomp|setcomp|dictcomp|genexpr)>")
 _REMEMBERED = 20_000
+_REMEMBERED_STEPS = 100  # they are large, and asked for only when a place is seen for the first time
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # interned: the same place is the same object, so it hashes at once
@@ -99,7 +101,7 @@ class Frames:
 
 
 _steps: dict[int, Steps] = {}
-_locations: dict[tuple[int, int], Location] = {}
+_locations: dict[int, tuple[CodeType, dict[int, Location]]] = {}  # holding a code object keeps its identity its own
 _library_files: set[str] = set()
 _application_files: set[str] = set()
 _taken: ContextVar[Frames | None] = ContextVar("autoprefetch_frames", default=None)
@@ -138,26 +140,38 @@ def is_application_frame(frame: FrameType) -> bool:
 def location_of(frame: FrameType) -> Location:
     """Describe the place where a frame is running; the same place gives the same object."""
     code, at = frame.f_code, frame.f_lasti
-    location = _locations.get((id(code), at))
-    if location is None:
+    known = _locations.get(id(code))
+    if known is None:
         if len(_locations) >= _REMEMBERED:
             _locations.clear()
-            _steps.clear()
-        steps = _steps.get(id(code))
-        if steps is None:
-            steps = _steps[id(code)] = steps_of(code)
-        line, end_line, column, end_column = list(code.co_positions())[at // 2]
-        location = _locations[id(code), at] = Location(
-            module=frame.f_globals.get("__name__", ""),
-            function=_COMPREHENSION.sub("", code.co_qualname).replace(".<locals>", ""),
-            step=steps.at(at),
-            file=code.co_filename,
-            line=line or frame.f_lineno,
-            end_line=end_line or line or frame.f_lineno,
-            column=-1 if column is None else column,
-            end_column=-1 if end_column is None else end_column,
-        )
+        known = _locations[id(code)] = code, {}
+    location = known[1].get(at)
+    if location is None:
+        location = known[1][at] = _described(frame, code, at)
     return location
+
+
+def _described(frame: FrameType, code: CodeType, at: int) -> Location:
+    line, end_line, column, end_column = next(islice(code.co_positions(), at // 2, None))
+    return Location(
+        module=frame.f_globals.get("__name__", ""),
+        function=sys.intern(_COMPREHENSION.sub("", code.co_qualname).replace(".<locals>", "")),
+        step=sys.intern(_steps_of(code).at(at)),
+        file=code.co_filename,
+        line=line or frame.f_lineno,
+        end_line=end_line or line or frame.f_lineno,
+        column=-1 if column is None else column,
+        end_column=-1 if end_column is None else end_column,
+    )
+
+
+def _steps_of(code: CodeType) -> Steps:
+    steps = _steps.get(id(code))
+    if steps is None:
+        if len(_steps) >= _REMEMBERED_STEPS:
+            _steps.clear()
+        steps = _steps[id(code)] = steps_of(code)
+    return steps
 
 
 def innermost(_getframe: Callable[[int], FrameType] = sys._getframe) -> Location | None:
