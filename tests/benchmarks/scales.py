@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from tests.benchmarks.measuring import Pace
 
 
+ELSEWHERE = (0.0, 0.0012)
+
+
 @dataclass(frozen=True, slots=True)
 class Scale:
     """The sizes of a run.
@@ -36,6 +39,10 @@ class Scale:
     call_sites: int = 2_000
     rows: int = 100_000
     threads: tuple[int, ...] = (1, 2, 4, 8, 16)
+
+    def latencies_of(self, at: str) -> tuple[float, ...]:
+        """Return the round trips of a database: all of them on the usual one, the least and the story's on others."""
+        return tuple(latency for latency in self.latencies if not at or latency in ELSEWHERE)
 
     @property
     def pace(self) -> Pace:

@@ -47,7 +47,7 @@ def few(scale: Scale, at: str) -> Outcome:
     slow = [variant for variant in slow if variant.name not in outcome.skipped]
     outcome.add(interleaved(slow, 0.0, scale.pace), setting(at, "0ms"))
     able = compared([*views(client), building()])
-    for latency in dict.fromkeys((USUAL, *scale.latencies)):
+    for latency in dict.fromkeys((USUAL, *scale.latencies_of(at))):
         here = setting(at, "" if latency == USUAL else f"{latency * 1000:g}ms")
         outcome.add(in_turn(able, latency, scale.short_pace), here)
         bar = {"at_most": 1.05} if latency == USUAL else {}

@@ -162,7 +162,7 @@ def compiling(name: str, parents: Callable[[], Any], read: Callable[[Any], Any])
             for parent in loaded:
                 read(parent)
 
-    return Variant(name, run, prepare, runs_before=1, result=lambda returned: ANYTHING)
+    return Variant(name, run, prepare, result=lambda returned: ANYTHING)
 
 
 # Q: querysets of each parent, consumed once -------------------------------------------------------------------------

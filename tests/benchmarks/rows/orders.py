@@ -73,7 +73,7 @@ def read_with_relations(
     ]
     settings = []
     able = compared(variants)
-    for latency in scale.latencies:
+    for latency in scale.latencies_of(at):
         here = setting(at, f"{latency * 1000:g}ms" if latency else "")
         outcome.add(in_turn(able, latency, scale.short_pace), here)
         settings.append(here)
@@ -115,7 +115,7 @@ def cold(scale: Scale, at: str) -> Outcome:
         *batchers(Order, rows, names_of_orders),
     ]
     able = compared(variants)
-    for latency in scale.latencies:
+    for latency in scale.latencies_of(at):
         here = setting(at, f"{latency * 1000:g}ms" if latency else "")
         outcome.add(in_turn(able, latency, scale.short_pace), here)
         outcome.compare("cold", "fetch_peers", at=here, at_most=1.10)
