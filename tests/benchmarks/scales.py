@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tests.benchmarks.measuring import Pace
 
-
+#: The round trips (seconds) of a database that is not the usual one: none, and that of the story.
 ELSEWHERE = (0.0, 0.0012)
 
 
