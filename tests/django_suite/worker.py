@@ -127,10 +127,10 @@ def run(mode: str, labels: list[str]) -> None:
     settings.TEST_RUNNER = "tests.django_suite.worker.TwiceRunner"
     TwiceRunner.found = {}
     counted = None
+    accept_fewer_queries()  # in both modes, so that autoprefetch is all that differs
     if mode == "automatic":
         from tests.django_suite import counting
 
-        accept_fewer_queries()
         counted = counting.watch()
     runtests.django_tests(
         verbosity=1, interactive=False, failfast=False, keepdb=False, reverse=False, debug_sql=False, parallel=1,
