@@ -39,12 +39,16 @@ class Changes(Composer):
         """Write one statement that changes something."""
         self.choose(CHANGES)(self, depth, scope)
 
+    def writing(self, depth: int, text: str) -> None:
+        """Write a line that writes, now and then in a child task."""
+        self.line(depth, f"{'in_task' if self.chance(5) else 'write'}(lambda: {text})")
+
     def table(self, scope: Sequence[Row]) -> Model:
         """Draw a table to write to: most often one that the program is likely to have read."""
-        if self.seen and self.chance(2):
-            return self.choose(self.seen)
+        if self.seen and not self.chance(3):
+            return self.choose((self.seen[-1], self.seen[-1], *self.seen))
         model = self.choose(scope)[1]
-        near = [link.target for link in (*schema.to_one(model), *schema.to_many(model)) if link.target is not None]
+        near = [link.target for link in (*self.to_one(model), *self.to_many(model)) if link.target is not None]
         return self.choose([model, *near, *near])
 
     def literal(self, model: Model) -> tuple[str, str] | None:
@@ -62,12 +66,12 @@ class Changes(Composer):
             return
         self.line(depth, f"{name}.{given[0]} = {given[1]}")
         fields = f'update_fields=["{given[0]}"]' if self.chance(4) else ""
-        self.line(depth, f"write(lambda: {name}.save({fields}))")
+        self.writing(depth, f"{name}.save({fields})")
 
     def reassign(self, depth: int, scope: Sequence[Row]) -> None:
         """Set a foreign key anew, saved or not, and follow it."""
         (name, model), is_root = self.choose([(row, row is scope[0]) for row in scope])
-        links = [link for link in schema.to_one(model) if link.key and link.target is not Reader]
+        links = [link for link in self.to_one(model) if link.key and link.target is not Reader]
         if not links:
             self.update(depth, scope)
             return
@@ -76,21 +80,23 @@ class Changes(Composer):
         if link.name == "imprint" and value != "None":
             value = f'"C{value}"'
         self.line(depth, f"{name}.{link.key} = {value}")
-        if not is_root or self.chance(2):  # a set asked again may give the same objects: the second documented difference
-            self.line(depth, f"write(lambda: {name}.save())")
+        if not is_root or self.chance(
+            2
+        ):  # a set asked again may give the same objects: the second documented difference
+            self.writing(depth, f"{name}.save()")
         self.line(depth, f"out(lambda: {name}.{link.name})")
 
     def update(self, depth: int, scope: Sequence[Row]) -> None:
         model = self.table(scope)
         given = self.literal(model)
-        links = [link for link in schema.to_one(model) if link.key and link.is_null and link.name != "imprint"]
+        links = [link for link in self.to_one(model) if link.key and link.is_null and link.name != "imprint"]
         if links and (given is None or self.chance(3)):
             given = self.choose(links).key, self.choose(("1", "2", "None"))
         if given is None:
             self.create(depth, scope)
             return
         text = f"{self.some(model, scope)}.update({given[0]}={given[1]})"
-        self.line(depth, f"{self.choose(('write', 'write', 'write', 'in_task'))}(lambda: {text})")
+        self.writing(depth, text)
 
     def some(self, model: Model, scope: Sequence[Row]) -> str:
         same = [name for name, other in scope if other is model]
@@ -107,34 +113,34 @@ class Changes(Composer):
             self.update_or_sql(depth, scope)
             return
         text = self.choose((f"make({given}).save()", f"{model.__name__}.objects.bulk_create([make({given})])"))
-        self.line(depth, f"{self.choose(('write', 'write', 'in_task'))}(lambda: {text})")
+        self.writing(depth, text)
 
     def given(self, model: Model, scope: Sequence[Row]) -> list[str]:
         """Draw keyword arguments that tie a new row to the rows that the program holds."""
         return [
             f"{link.name}={name}"
             for name, other in scope
-            for link in schema.to_one(model)
+            for link in self.to_one(model)
             if link.key and link.target is other
         ][:1]
 
     def delete(self, depth: int, scope: Sequence[Row]) -> None:
         if self.chance(2):
-            self.line(depth, f"write(lambda: {self.choose(scope)[0]}.delete() and None)")
+            self.writing(depth, f"{self.choose(scope)[0]}.delete() and None")
             return
         text = self.some(self.table(scope), scope)
         text = text if text.endswith(")") else f"{text}.all()"
-        self.line(depth, f"write(lambda: {text}.delete() and None)")
+        self.writing(depth, f"{text}.delete() and None")
 
     def relate(self, depth: int, scope: Sequence[Row]) -> None:
         """Change a set through its manager."""
         name, model = self.choose(scope)
-        links = [link for link in schema.to_many(model) if link.takes_rows]
+        links = [link for link in self.to_many(model) if link.takes_rows]
         if not links:
             self.delete(depth, scope)
             return
         link = self.choose(links)
-        self.line(depth, f"write(lambda: {name}.{link.name}.{self.method(link, scope, model)} and None)")
+        self.writing(depth, f"{name}.{link.name}.{self.method(link, scope, model)} and None")
         if self.chance(2):
             text = self.choose((f"any_order({name}.{link.name}.all())", f"{name}.{link.name}.count()"))
             self.line(depth, f"out(lambda: {text})")
@@ -146,8 +152,11 @@ class Changes(Composer):
         if link.removes_rows:
             methods += ["clear()", f"remove(*{other}[:1])"]
         if link.target not in _ROWLESS:
-            methods.append(f"add(make({link.target.__name__}), bulk=False)" if not self.is_many(owner, link)
-                           else f"create(**vars_of(make({link.target.__name__})))")
+            methods.append(
+                f"add(make({link.target.__name__}), bulk=False)"
+                if not self.is_many(owner, link)
+                else f"create(**vars_of(make({link.target.__name__})))"
+            )
         return self.choose(methods)
 
     def is_many(self, owner: Model, link: Link) -> bool:
@@ -162,12 +171,14 @@ class Changes(Composer):
             self.relate(depth, scope)
             return
         rows = f"{model.__name__}._base_manager.filter(pk__lte={self.number(1, 4)})"
-        text = self.choose((
-            f"{model.__name__}._base_manager.bulk_update([given({given[0]!r}, {given[1]}, row) for row in {rows}], [{given[0]!r}])",
-            f"{model.__name__}._base_manager.update_or_create(pk={self.number(1, 3)}, defaults={{{given[0]!r}: {given[1]}}}) and None",
-            f"{model.__name__}._base_manager.get_or_create(pk={self.number(1, 3)}) and None",
-        ))
-        self.line(depth, f"write(lambda: {text})")
+        text = self.choose(
+            (
+                f"{model.__name__}._base_manager.bulk_update([given({given[0]!r}, {given[1]}, row) for row in {rows}], [{given[0]!r}])",
+                f"{model.__name__}._base_manager.update_or_create(pk={self.number(1, 3)}, defaults={{{given[0]!r}: {given[1]}}}) and None",
+                f"{model.__name__}._base_manager.get_or_create(pk={self.number(1, 3)}) and None",
+            )
+        )
+        self.writing(depth, text)
 
     def update_or_sql(self, depth: int, scope: Sequence[Row]) -> None:
         model = self.table(scope)
@@ -176,7 +187,9 @@ class Changes(Composer):
         if model in _ROWLESS or given is None or model is Review or model._meta.get_field(given[0]).model is not model:
             self.relate(depth, scope)
             return
-        verb = self.choose(("UPDATE {0} SET {1} = %s", "update {0} set {1} = %s", "/* by hand */ UPDATE {0} SET {1} = %s"))
+        verb = self.choose(
+            ("UPDATE {0} SET {1} = %s", "update {0} set {1} = %s", "/* by hand */ UPDATE {0} SET {1} = %s")
+        )
         self.line(depth, f'sql("{verb.format(table, given[0])}", {given[1]})')
 
     def inside(self, depth: int, scope: Sequence[Row]) -> None:
@@ -191,9 +204,11 @@ class Changes(Composer):
 
     def refresh(self, depth: int, scope: Sequence[Row]) -> None:
         name, model = self.choose(scope)
-        names = [column.name for column in schema.columns(model)] + [link.name for link in schema.to_one(model) if link.key]
+        names = [column.name for column in schema.columns(model)] + [
+            link.name for link in self.to_one(model) if link.key
+        ]
         fields = f'fields=["{self.choose(names)}"]' if names and self.chance(3) else ""
-        self.line(depth, f"write(lambda: {name}.refresh_from_db({fields}))")
+        self.writing(depth, f"{name}.refresh_from_db({fields})")
 
     def lock(self, depth: int, scope: Sequence[Row]) -> None:
         model = self.table(scope)
@@ -202,7 +217,7 @@ class Changes(Composer):
             self.refresh(depth, scope)
             return
         text = f"{model.__name__}._base_manager.select_for_update().get(pk={self.number(1, 3)})"
-        self.line(depth, f"write(lambda: given({given[0]!r}, {given[1]}, {text}).save())")
+        self.writing(depth, f"given({given[0]!r}, {given[1]}, {text}).save()")
 
 
 CHANGES: tuple[Callable[[Changes, int, Sequence[Row]], None], ...] = (

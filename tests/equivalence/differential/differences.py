@@ -6,23 +6,41 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import Any
 
 from django.db import connections, transaction
+from django.db.models import QuerySet
 
 import autoprefetch
+from autoprefetch.plan.plans import Method
 from tests.databases import count_queries
 from tests.equivalence.comparing import know_content_types
 from tests.equivalence.differential import schema
 from tests.equivalence.differential.programs import Program
 from tests.equivalence.differential.vocabulary import Vocabulary, raised
 from tests.equivalence.differential.worlds import WITHOUT_GIVEN_KEY
-from tests.routers import CurrentDatabaseRouter
 from tests.library.models import Book
+from tests.routers import CurrentDatabaseRouter
 
-WARM = 3
-"""Automatic runs after the cold one."""
+LATE = (False, False, True, True)
+"""The automatic runs of a program: whether each does what the program does late only."""
+
+FAULT = "a fault of autoprefetch"
+
+
+@dataclass(frozen=True)
+class Site:
+    """What one call site did in one run.
+
+    Attributes:
+        ahead: how often it loaded a relation ahead by a query of its own.
+        paths: relations and shapes that its evaluations loaded, ahead or when they were touched.
+    """
+
+    ahead: int
+    paths: int
 
 
 @dataclass(frozen=True)
@@ -34,6 +52,7 @@ class Run:
         error: what it raised in the end, None when nothing.
         tables: what was in the database in the end.
         statements: what was sent to the database.
+        sites: what each call site did.
         quarantined: the faults of autoprefetch itself.
     """
 
@@ -42,6 +61,11 @@ class Run:
     tables: dict[str, list[Any]]
     statements: tuple[str, ...]
     quarantined: tuple[str, ...]
+    sites: tuple[Site, ...] = ()
+
+    @property
+    def outcome(self) -> Any:
+        return self.shown, self.error, self.tables
 
     @property
     def queries(self) -> int:
@@ -50,56 +74,59 @@ class Run:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A program's plain run and its automatic ones: the first is cold, all others are warm."""
+    """A program's automatic runs, the first cold and all others warm, each with the plain run that it is to equal."""
 
     program: Program
-    plain: Run
-    automatic: tuple[Run, ...]
-    is_repeatable: bool
+    pairs: tuple[tuple[Run, Run], ...]
+    is_repeatable: bool = True
 
     def difference(self) -> str:
         """Say what differs first; "" when nothing does, or when plain Django differs from itself."""
         if not self.is_repeatable:
             return ""
-        for number, run in enumerate(self.automatic):
-            found = self.difference_of(run)
-            if found:
-                return f"{self.program}\n{'cold' if not number else f'warm ({number})'}: {found}"
+        for number, (plain, run) in enumerate(self.pairs):
+            if found := self.difference_of(plain, run):
+                return f"{self.program}\n{f'warm ({number})' if number else 'cold'}: {found}"
         return ""
 
-    def difference_of(self, run: Run) -> str:
-        plain = self.plain
+    def difference_of(self, plain: Run, run: Run) -> str:
+        """Say in which way one automatic run differs."""
         if run.quarantined:
-            return f"a fault of autoprefetch: {run.quarantined}"
-        for number, (ours, theirs) in enumerate(zip(run.shown, plain.shown, strict=False)):
-            if ours != theirs:
-                return f"shown as number {number}\n  plain: {theirs}\n  ours:  {ours}\n{log(plain, run)}"
-        if run.error != plain.error:
-            return f"error\n  plain: {plain.error}\n  ours:  {run.error}\n{log(plain, run)}"
-        if len(run.shown) != len(plain.shown):
-            return f"{len(run.shown)} values shown, not {len(plain.shown)}\n{log(plain, run)}"
-        for name, rows in plain.tables.items():
-            if run.tables[name] != rows:
-                return f"table {name}\n  plain: {rows}\n  ours:  {run.tables[name]}\n{log(plain, run)}"
-        if run.queries > plain.queries + self.allowance():
-            return f"{run.queries} queries, plain Django {plain.queries}\n{log(plain, run)}"
-        return ""
+            return f"{FAULT}: {run.quarantined}"
+        found = next(
+            (
+                f"shown as number {number}\n  plain: {theirs}\n  ours:  {ours}"
+                for number, (theirs, ours) in enumerate(zip_longest(plain.shown, run.shown, fillvalue="nothing"))
+                if theirs != ours
+            ),
+            "",
+        )
+        if not found and run.error != plain.error:
+            found = f"error\n  plain: {plain.error}\n  ours:  {run.error}"
+        if not found and run.tables != plain.tables:
+            found = f"the database\n  plain: {plain.tables}\n  ours:  {run.tables}"
+        if not found and run.queries > plain.queries + self.allowance(plain, run):
+            found = f"{run.queries} queries, plain Django {plain.queries}, allowed besides {self.allowance(plain, run)}"
+        return found and "\n".join([found, "plain:", *plain.statements, "ours:", *run.statements])
 
-    def allowance(self) -> int:
-        return 1000
+    def allowance(self, plain: Run, run: Run) -> int:
+        """Return how many queries more than plain Django a run may take.
 
-    # Laziness
+        One for each relation that was loaded ahead by a query of its own. Where the program meets keys that lead nowhere,
+        one for each relation or shape of an evaluation: what was loaded for all peers was of no use to some. Where it
+        writes, two more for each of those, whose batches may have expired.
+        """
+        ahead, paths = sum(site.ahead for site in run.sites), sum(site.paths for site in run.sites)
+        meets_nothing = any("DoesNotExist" in repr(shown) for shown in plain.shown)
+        return ahead + paths * (2 * self.program.writes + meets_nothing)
 
     def repeated_loads(self) -> tuple[int, int]:
         """Count plain Django's repeated lazy loads, and those of them that the last run did not make one by one."""
-        theirs, ours = Counter(self.plain.statements), Counter(self.automatic[-1].statements)
+        plain, run = self.pairs[-1]
+        theirs, ours = Counter(plain.statements), Counter(run.statements)
         repeated = {sql: n for sql, n in theirs.items() if n > 1 and sql.startswith("SELECT")}
         answered = sum(n - max(ours[sql], 1) for sql, n in repeated.items() if ours[sql] < n)
         return sum(n - 1 for n in repeated.values()), answered
-
-
-def log(plain: Run, run: Run) -> str:
-    return "\n".join(["plain:", *plain.statements, "ours:", *run.statements])
 
 
 def compared(program: Program) -> Comparison:
@@ -110,19 +137,22 @@ def compared(program: Program) -> Comparison:
     function = program.function()
     with undone(using):
         program.world.build()
-        overrides = [{"MODE": "off"}, *[program.settings] * (1 + WARM)]
-        plain, *automatic = (run(function, using, settings) for settings in overrides)
-        comparison = Comparison(program, plain, tuple(automatic), is_repeatable=True)
+        late = LATE if "late()" in program.source else (False,) * len(LATE)
+        plain = {is_late: run(function, using, {"MODE": "off"}, is_late) for is_late in sorted(set(late))}
+        automatic = [run(function, using, program.settings, is_late) for is_late in late]
+        comparison = Comparison(program, tuple((plain[at], ran) for at, ran in zip(late, automatic, strict=True)))
         if comparison.difference():
-            again = run(function, using, {"MODE": "off"})
-            is_same = (again.shown, again.error, again.tables) == (plain.shown, plain.error, plain.tables)
-            comparison = Comparison(program, plain, tuple(automatic), is_repeatable=is_same)
+            again = {is_late: run(function, using, {"MODE": "off"}, is_late) for is_late in plain}
+            is_same = all(again[at].outcome == plain[at].outcome for at in plain)
+            comparison = replace(comparison, is_repeatable=is_same)
     autoprefetch.reset()
     return comparison
 
 
-def run(function: Callable[[Vocabulary], None], using: str, settings: dict[str, Any]) -> Run:
-    vocabulary, error = Vocabulary(using), None
+def run(function: Callable[[Vocabulary], None], using: str, settings: dict[str, Any], is_late: bool) -> Run:
+    """Run a program once and undo what it wrote."""
+    vocabulary, error = Vocabulary(using, is_late=is_late), None
+    before = evaluations()
     with autoprefetch.override(**settings), undone(using):
         with count_queries() as queries:
             try:
@@ -130,9 +160,28 @@ def run(function: Callable[[Vocabulary], None], using: str, settings: dict[str, 
             except Exception as raising:
                 error = raised(raising)
         tables = contents(using) if any(map(is_write, queries.statements)) else {}
-        sites = autoprefetch.report().call_sites
-        quarantined = tuple(fault for site in sites if (fault := site.as_dict()["quarantined"]))
-    return Run(vocabulary.shown, error, tables, tuple(map(without_values, queries.statements)), quarantined)
+    sites = autoprefetch.report().call_sites
+    quarantined = tuple(site.quarantined for site in sites if site.quarantined)
+    statements = tuple(map(without_values, queries.statements))
+    return Run(vocabulary.shown, error, tables, statements, quarantined, tuple(sites_since(before)))
+
+
+def evaluations() -> dict[str, tuple[int, int]]:
+    """Return for each call site its evaluations, and how often they loaded a relation ahead that was not joined."""
+    found = {}
+    for site in autoprefetch.report().call_sites:
+        queried = {branch.path for branch in site.plan.walk() if branch.method is Method.PREFETCH} if site.plan else ()
+        ahead = sum(usage.eager for path, usage in site.profile.usages.items() if path in queried)
+        found[site.key] = site.profile.evaluations, ahead
+    return found
+
+
+def sites_since(before: dict[str, tuple[int, int]]) -> Iterator[Site]:
+    """Yield what each call site has done since."""
+    after = evaluations()
+    for site in autoprefetch.report().call_sites:
+        times, ahead = (now - then for now, then in zip(after[site.key], before.get(site.key, (0, 0)), strict=True))
+        yield Site(ahead, times * len(site.profile.usages))
 
 
 @contextmanager
@@ -152,15 +201,8 @@ def contents(using: str) -> dict[str, list[Any]]:
         for model in schema.tables():
             is_given = not model._meta.auto_created and model not in WITHOUT_GIVEN_KEY
             names = [f.attname for f in model._meta.concrete_fields if is_given or f.name not in ("id", "pk")]
-            found[model._meta.label] = sorted(plain_manager(model).values_list(*names), key=repr)
+            found[model._meta.label] = sorted(QuerySet(model).values_list(*names), key=repr)  # hidden rows too
     return found
-
-
-def plain_manager(model: Any) -> Any:
-    """Return all rows of a model, hidden ones too."""
-    from django.db.models import QuerySet
-
-    return QuerySet(model)
 
 
 def is_write(statement: str) -> bool:

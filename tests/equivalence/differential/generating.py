@@ -11,11 +11,11 @@ from tests.equivalence.differential import schema
 from tests.equivalence.differential.changing import Changes
 from tests.equivalence.differential.programs import Program
 from tests.equivalence.differential.queries import Query, Row
+from tests.equivalence.differential.schema import Model
 from tests.equivalence.differential.worlds import World
-from tests.library.models import Author, Book, Comment, Copy, Loan, Membership
+from tests.library.models import Membership
 
-_FAVOURITES = (Book, Author, Book, Copy, Comment, Author, Loan)
-_SETTINGS: tuple[dict[str, object], ...] = ({}, {}, {}, {}, {"AHEAD": False}, {"MAX_BATCH": 2}, {"MODE": "learn"})
+_SETTINGS: tuple[dict[str, object], ...] = ({}, {}, {}, {"AHEAD": False}, {"MAX_BATCH": 2})
 _ROW = re.compile(r"\br\d+\b")
 _DEEPEST = 3
 _MOST_LINES = 40
@@ -29,7 +29,7 @@ class Writer(Changes):
 
     def automatic(self, scope: Sequence[Row]) -> Query:
         """Draw a root queryset that is automatic."""
-        model = self.choose(_FAVOURITES if self.chance(2) else schema.ROOTS)
+        model = self.choose(self.focus or schema.ROOTS)
         start = self.root(model)
         if self.chance(3):
             query = self.chained(start, scope, 2)
@@ -79,8 +79,13 @@ class Writer(Changes):
     def loop_over_root(self) -> None:
         query = self.automatic(())
         name = self.new_row()
-        source = query.text if query.is_sliced else self.choose((query.text, query.text, f"{query.text}.iterator()",
-                                                                 f"{query.text}.iterator(chunk_size=2)"))
+        source = (
+            query.text
+            if query.is_sliced
+            else self.choose(
+                (query.text, query.text, f"{query.text}.iterator()", f"{query.text}.iterator(chunk_size=2)")
+            )
+        )
         if query.is_sliced and query.model is not Membership and self.chance(4):
             self.line(0, f"if {query.text}:")
             self.line(1, f"out({query.text})")
@@ -91,7 +96,7 @@ class Writer(Changes):
         self.block(int(guarded) + 1, [(name, query.model)])
         if guarded:
             self.line(2, f"if nth({self.number(2, 5)}):")
-            self.line(3, f'raise Stop("at the end")')
+            self.line(3, 'raise Stop("at the end")')
             self.line(0, "except Stop as stop:")
             self.line(1, "out(str(stop))")
 
@@ -99,7 +104,10 @@ class Writer(Changes):
         query = self.automatic(())
         rows = f"rows{self.sites}"
         self.line(0, f"{rows} = {self.choose(('list({0})', '{0}')).format(query.text)}")
-        for order in ("{0}", self.choose(("reversed({0})", "{0}", "sorted({0}, key=odd)", "[row for row in {0} if odd(row)]"))):
+        for order in (
+            "{0}",
+            self.choose(("reversed({0})", "{0}", "sorted({0}, key=odd)", "[row for row in {0} if odd(row)]")),
+        ):
             name = self.new_row()
             self.line(0, f"for {name} in {order.format(rows)}:")
             self.block(1, [(name, query.model)])
@@ -115,7 +123,7 @@ class Writer(Changes):
 
     def follow(self, depth: int, scope: Sequence[Row]) -> None:
         row = self.choose(scope)
-        if schema.to_one(row[1]):
+        if self.to_one(row[1]):
             self.line(depth, f"out(lambda: {self.path(row)})")
         else:
             self.line(depth, f"out(lambda: {row[0]})")
@@ -131,12 +139,12 @@ class Writer(Changes):
     def derived(self, scope: Sequence[Row]) -> Query | None:
         """Draw a to-many relation of a row, or of what a row leads to."""
         name, model = self.choose(scope)
-        ones = [link for link in schema.to_one(model) if link.target is not None and schema.to_many(link.target)]
-        if ones and (self.chance(4) or not schema.to_many(model)):
+        ones = [link for link in self.to_one(model) if link.target is not None and self.to_many(link.target)]
+        if ones and (self.chance(4) or not self.to_many(model)):
             link = self.choose(ones)
             assert link.target is not None
             name, model = f"{name}.{link.name}", link.target
-        many = schema.to_many(model)
+        many = self.to_many(model)
         if self.chance(8):
             return self.by_hand((name, model))
         return self.related(name, self.choose(many)) if many else None
@@ -146,7 +154,7 @@ class Writer(Changes):
         found = [
             Query(f"{model.__name__}.objects.filter({link.name}={row[0]})", model, schema.is_ordered_totally(model))
             for model in schema.ROOTS
-            for link in schema.to_one(model)
+            for link in self.to_one(model)
             if link.target is row[1] and link.key
         ]
         return self.choose(found) if found else None
@@ -171,7 +179,11 @@ class Writer(Changes):
         self.block(depth + 1, [*scope, (name, query.model)])
 
     def condition(self, depth: int, scope: Sequence[Row]) -> None:
-        self.line(depth, f"if {self.choose((f'odd({scope[-1][0]})', f'not odd({scope[-1][0]})', 'nth(3)', 'nth(2)'))}:")
+        name = scope[-1][0]
+        self.line(
+            depth,
+            f"if {self.choose((f'odd({name})', f'not odd({name})', 'nth(3)', 'late()', 'late()', 'not late()'))}:",
+        )
         self.block(depth + 1, scope)
 
     def stop(self, depth: int, scope: Sequence[Row]) -> None:
@@ -191,7 +203,7 @@ class Writer(Changes):
 
     def prefetch_by_hand(self, depth: int, scope: Sequence[Row]) -> None:
         name, model = scope[-1]
-        links = (*schema.to_many(model), *schema.to_one(model))
+        links = (*self.to_many(model), *self.to_one(model))
         if not links or not self.chance(3):
             self.follow(depth, scope)
             return
@@ -215,10 +227,13 @@ READS: tuple[Callable[[Writer, int, Sequence[Row]], None], ...] = (
 
 
 @st.composite
-def programs(draw: Callable[[st.SearchStrategy[object]], object], *, may_write: bool = True) -> Program:
+def programs(
+    draw: Callable[[st.SearchStrategy[object]], object], *, may_write: bool, about: Sequence[Model] = ()
+) -> Program:
     """Draw a program, and the rows that it finds."""
     writer = Writer(draw, may_write=may_write)
+    writer.concentrate(about)
     for _ in range(writer.number(1, 3)):
         writer.top()
-    world = World(writer.number(0, 10_000), writer.number(3, 6))
+    world = World(writer.number(0, 10_000), writer.number(4, 6))
     return Program(world, tuple(writer.lines), writer.choose(_SETTINGS))

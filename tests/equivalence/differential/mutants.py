@@ -15,9 +15,11 @@ import pytest
 from autoprefetch.apply import batching
 from autoprefetch.observe import peers
 from autoprefetch.observe.epochs import Epochs
-from autoprefetch.orm import batches, likeness, loaded, singles, states
+from autoprefetch.orm import batches, likeness, singles, states
 from autoprefetch.plan import relations
 from autoprefetch.plan.relations import Kind
+from tests.equivalence.differential.schema import Model
+from tests.library.models import Author, Book, Comment, Copy, Publisher, Shelf, Supplier, Tag
 
 Patch = pytest.MonkeyPatch
 
@@ -29,10 +31,12 @@ class Mutant:
     Attributes:
         apply: puts it in place.
         may_write: whether programs that write can see it, or those that only read.
+        about: the models that show it soonest.
     """
 
     apply: Callable[[Patch], None]
     may_write: bool
+    about: tuple[Model, ...]
 
     @property
     def name(self) -> str:
@@ -42,9 +46,9 @@ class Mutant:
 MUTANTS: list[Mutant] = []
 
 
-def mutant(*, may_write: bool = False) -> Callable[[Callable[[Patch], None]], Callable[[Patch], None]]:
+def mutant(*about: Model, may_write: bool = False) -> Callable[[Callable[[Patch], None]], Callable[[Patch], None]]:
     def enter(apply: Callable[[Patch], None]) -> Callable[[Patch], None]:
-        MUTANTS.append(Mutant(apply, may_write))
+        MUTANTS.append(Mutant(apply, may_write, about))
         return apply
 
     return enter
@@ -53,12 +57,12 @@ def mutant(*, may_write: bool = False) -> Callable[[Callable[[Patch], None]], Ca
 # The barrier --------------------------------------------------------------------------------------------------------
 
 
-@mutant(may_write=True)
+@mutant(Book, Author, Publisher, may_write=True)
 def the_barrier_is_off(patch: Patch) -> None:
     patch.setattr(Epochs, "move", lambda self, tables, everything: None)
 
 
-@mutant(may_write=True)
+@mutant(Book, Author, may_write=True)
 def children_do_not_inherit_the_epochs(patch: Patch) -> None:
     """Each context has numbers of its own, so that what a child task writes stays unknown to its parent."""
     moved: ContextVar[tuple[Any, ...]] = ContextVar("moved", default=())
@@ -70,17 +74,17 @@ def children_do_not_inherit_the_epochs(patch: Patch) -> None:
     patch.setattr(Epochs, "move", lambda self, tables, everything: moved.set((*moved.get(), (tables, everything))))
 
 
-@mutant(may_write=True)
+@mutant(Book, Author, Publisher, may_write=True)
 def answers_are_not_renewed(patch: Patch) -> None:
     patch.setattr(peers.Answers, "are_stale", lambda self: False)
 
 
-@mutant(may_write=True)
+@mutant(Book, Tag, may_write=True)
 def prefetched_sets_do_not_expire(patch: Patch) -> None:
     patch.setattr(peers.PeerGroup, "is_stale", lambda self, name: False)
 
 
-@mutant(may_write=True)
+@mutant(Book, Author, may_write=True)
 def a_write_to_all_tables_is_a_write_to_none(patch: Patch) -> None:
     """Rollbacks, deletes and unknown SQL move nothing."""
     plain = Epochs.move
@@ -90,7 +94,7 @@ def a_write_to_all_tables_is_a_write_to_none(patch: Patch) -> None:
 # Shapes -------------------------------------------------------------------------------------------------------------
 
 
-@mutant()
+@mutant(Book, Author)
 def a_shape_ignores_a_parameter(patch: Patch) -> None:
     plain = batches.shape_of
 
@@ -101,7 +105,7 @@ def a_shape_ignores_a_parameter(patch: Patch) -> None:
     patch.setattr(batches, "shape_of", shape_of)
 
 
-@mutant()
+@mutant(Author)
 def a_key_is_taken_by_its_value(patch: Patch) -> None:
     """A parameter that happens to equal the parent's key is taken for it."""
     plain = batches.shape_of
@@ -114,7 +118,7 @@ def a_key_is_taken_by_its_value(patch: Patch) -> None:
     patch.setattr(batches, "shape_of", shape_of)
 
 
-@mutant()
+@mutant(Author)
 def a_queryset_is_recognised_without_its_values(patch: Patch) -> None:
     patch.setattr(likeness, "_same_value", lambda value, other: True)
 
@@ -122,12 +126,12 @@ def a_queryset_is_recognised_without_its_values(patch: Patch) -> None:
 # Batches ------------------------------------------------------------------------------------------------------------
 
 
-@mutant()
+@mutant(Book, Author)
 def a_slice_has_one_limit_for_all(patch: Patch) -> None:
     patch.setattr(batches._Batch, "sliced", batches._Batch.unsliced)
 
 
-@mutant()
+@mutant(Book, Author)
 def a_batch_is_in_no_order(patch: Patch) -> None:
     plain = batches._Batch.for_all
 
@@ -140,7 +144,7 @@ def a_batch_is_in_no_order(patch: Patch) -> None:
     patch.setattr(batches._Batch, "for_all", for_all)
 
 
-@mutant()
+@mutant(Book, Author)
 def an_empty_set_has_no_count(patch: Patch) -> None:
     """A parent without rows gets the answer of the first parent with some."""
     plain = batches._Batch.single
@@ -148,30 +152,30 @@ def an_empty_set_has_no_count(patch: Patch) -> None:
     def single(self: Any, keys: Any) -> Any:
         found = plain(self, keys)
         some = next(iter(found.values()), None) if found else None
-        return {key: some for key in keys} if some else found
+        return dict.fromkeys(keys, some) if some else found
 
     patch.setattr(batches._Batch, "single", single)
 
 
-@mutant()
+@mutant(Book, Author)
 def rows_go_to_another_key(patch: Patch) -> None:
     """Related rows change places among the peers of a batch."""
     plain = singles.load
 
-    def load(instances: Any, known: Any) -> Any:
-        found, key_of = plain(instances, known)
+    def load(instances: Any, known: Any, *joins: Any) -> Any:
+        found, key_of = plain(instances, known, *joins)
         return dict(zip(found, [*list(found.values())[1:], *list(found.values())[:1]], strict=True)), key_of
 
     patch.setattr(singles, "load", load)
 
 
-@mutant()
+@mutant(Comment)
 def models_are_not_told_apart(patch: Patch) -> None:
     """Rows that a generic foreign key leads to are found by their key alone."""
     plain = singles.load
 
-    def load(instances: Any, known: Any) -> Any:
-        found, key_of = plain(instances, known)
+    def load(instances: Any, known: Any, *joins: Any) -> Any:
+        found, key_of = plain(instances, known, *joins)
         if known.kind is not Kind.GENERIC_FOREIGN_KEY:
             return found, key_of
         return {str(key[0]): row for key, row in found.items()}, lambda instance: str(key_of(instance)[0])
@@ -179,7 +183,7 @@ def models_are_not_told_apart(patch: Patch) -> None:
     patch.setattr(singles, "load", load)
 
 
-@mutant()
+@mutant(Copy, Supplier)
 def a_missing_row_raises_nothing(patch: Patch) -> None:
     """`DoesNotExist` is swallowed: a key that leads nowhere gives None."""
     plain = batching._claim
@@ -194,7 +198,7 @@ def a_missing_row_raises_nothing(patch: Patch) -> None:
     patch.setattr(batching, "_claim", claim)
 
 
-@mutant(may_write=True)
+@mutant(Book, Author, may_write=True)
 def a_key_that_was_set_anew_is_not_seen(patch: Patch) -> None:
     """An instance gets what its key led to when it was loaded, whatever the key is now."""
     plain = batching.one
@@ -232,16 +236,25 @@ def _joining_in_spite_of(words: str, patch: Patch) -> None:
     patch.setattr(relations, "_no_join", no_join)
 
 
-@mutant()
+@mutant(Copy, Shelf)
 def a_join_goes_past_a_base_manager(patch: Patch) -> None:
     _joining_in_spite_of("base manager", patch)
 
 
-@mutant()
+@mutant(Copy, Supplier)
 def a_join_drops_rows(patch: Patch) -> None:
     _joining_in_spite_of("db_constraint", patch)
 
 
-@mutant()
+@mutant(Copy, Supplier)
 def a_prefetch_leaves_none_for_a_dangling_key(patch: Patch) -> None:
-    patch.setattr(loaded, "forget_dangling", lambda instances, known: None)
+    """As Django's own prefetch does."""
+    plain = singles.load_ahead
+
+    def load_ahead(instances: Any, known: Any, joins: Any) -> None:
+        plain(instances, known, joins)
+        for instance in instances:
+            if singles.is_ready(instance, known):
+                singles.give(instance, known, None)
+
+    patch.setattr(singles, "load_ahead", load_ahead)

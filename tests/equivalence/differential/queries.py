@@ -10,10 +10,24 @@ from hypothesis import strategies as st
 
 from tests.equivalence.differential import schema
 from tests.equivalence.differential.schema import Link, Model
-from tests.library.models import Contribution, Loan, Membership, Reader
+from tests.library.models import (
+    Author,
+    Book,
+    Category,
+    Comment,
+    Contribution,
+    Copy,
+    Loan,
+    Membership,
+    Publisher,
+    Reader,
+)
 
 T = TypeVar("T")
 Row = tuple[str, Model]
+
+_OTHER_KEYS = (Reader, Membership, Contribution)
+_FAVOURITES = (Book, Author, Copy, Comment, Category, Publisher)
 
 
 @dataclass(frozen=True)
@@ -57,6 +71,7 @@ class Composer:
     def __init__(self, draw: Callable[[Any], Any]) -> None:
         self.draw = draw
         self.seen: list[Model] = []  # what the program has read so far
+        self.focus: list[Model] = []
 
     def choose(self, options: Sequence[T]) -> T:
         found: T = self.draw(st.sampled_from(options))
@@ -68,6 +83,29 @@ class Composer:
 
     def chance(self, one_in: int) -> bool:
         return self.number(0, one_in - 1) == one_in - 1
+
+    # The models that it is about
+
+    def concentrate(self, about: Sequence[Model]) -> None:
+        """Draw a few models that the program keeps to, so that it writes to what it reads; or let it use all."""
+        self.focus = list(about)
+        if about or self.chance(3):
+            return
+        model = self.choose(_FAVOURITES if self.chance(2) else schema.ROOTS)
+        self.focus = [model]
+        for _ in range(self.number(1, 3)):
+            model = self.choose(self.focus)
+            near = [link.target for link in (*schema.to_one(model), *schema.to_many(model)) if link.target is not None]
+            self.focus += [self.choose(near)] if near else []
+
+    def to_one(self, model: Model) -> Sequence[Link]:
+        return self.near(schema.to_one(model))
+
+    def to_many(self, model: Model) -> Sequence[Link]:
+        return self.near(schema.to_many(model))
+
+    def near(self, links: Sequence[Link]) -> Sequence[Link]:
+        return [link for link in links if not self.focus or link.target is None or link.target in self.focus]
 
     # Querysets
 
@@ -102,17 +140,20 @@ class Composer:
         ending = self.choose(("", "__lte", "__gte", "__in"))
         literal = self.choose(column.literals)
         value = f"[{literal}, {column.literals[0]}]" if ending == "__in" else literal
-        same = [name for name, model in scope if model is query.model]
-        if same and self.chance(3):
-            ending, value = self.choose(("__gte", "__lt", "")), f"{self.choose(same)}.{column.name}"
+        same = [f"{name}.{column.name}" for name, model in scope if model is query.model]
+        if column.literals[0] == "0":
+            same += [f"{name}.pk" for name, model in scope if model not in _OTHER_KEYS]
+        if same and self.chance(2):
+            ending, value = self.choose(("__gte", "__lt", "")), self.choose(same)
         return query.then(f".{self.choose(('filter', 'filter', 'exclude'))}({column.name}{ending}={value})")
 
     def by_key(self, query: Query, scope: Sequence[Row]) -> Query:
-        if query.model in (Reader, Membership, Contribution):
+        if query.model in _OTHER_KEYS:
             return query.then(".all()")
-        same = [name for name, model in scope if model is query.model]
-        if same and self.chance(2):
-            return query.then(f".{self.choose(('exclude', 'filter'))}(pk{self.choose(('', '__gte'))}={same[-1]}.pk)")
+        held = [name for name, model in scope if model not in _OTHER_KEYS]
+        if held and self.chance(2):
+            ending = self.choose(("", "__gte", "__lte"))
+            return query.then(f".{self.choose(('exclude', 'filter'))}(pk{ending}={self.choose(held)}.pk)")
         return query.then(self.choose((".filter(pk__gte=2)", ".filter(pk__in=[1, 2, 4])", ".exclude(pk=2)")))
 
     def either(self, query: Query, scope: Sequence[Row]) -> Query:
@@ -120,13 +161,13 @@ class Composer:
         if column is None:
             return self.by_key(query, scope)
         one = f"Q({column.name}={self.choose(column.literals)})"
-        link = self.choose([link for link in schema.to_one(query.model) if link.query_name] or [None])
+        link = self.choose([link for link in self.to_one(query.model) if link.query_name] or [None])
         other = f"Q({link.query_name}__isnull=True)" if link else f"Q({column.name}__gte={column.literals[1]})"
         return query.then(f".filter({one} {self.choose('|&')} {other})")
 
     def across(self, query: Query, scope: Sequence[Row]) -> Query:
         """Chain a filter that joins."""
-        links = [link for link in (*schema.to_one(query.model), *schema.to_many(query.model)) if link.query_name]
+        links = [link for link in (*self.to_one(query.model), *self.to_many(query.model)) if link.query_name]
         if not links:
             return self.narrowed(query, scope)
         link = self.choose(links)
@@ -139,13 +180,13 @@ class Composer:
         keys = [column.name for column in schema.columns(query.model)]
         keys += [
             f"{link.query_name}__{schema.columns(link.target)[0].name}"
-            for link in schema.to_one(query.model)
+            for link in self.to_one(query.model)
             if link.query_name and schema.columns(link.target)
         ]
-        sign, key = self.choose(("", "-")), self.choose(keys or ["pk"])
+        sign, key = self.choose(("-", "-", "")), self.choose(keys or ["pk"])
         if key == "pk" or self.chance(4):
             return query.then(f'.order_by("{sign}pk")', is_total=True)
-        if self.chance(2):
+        if self.chance(3):
             return query.then(f'.order_by("{sign}{key}")', is_total=False)
         return query.then(f'.order_by("{sign}{key}", "{self.choose(("", "-"))}pk")', is_total=True)
 
@@ -156,11 +197,11 @@ class Composer:
 
     def along(self, query: Query, scope: Sequence[Row]) -> Query:
         """Chain what the caller loads along."""
-        ones = [link for link in schema.to_one(query.model) if link.query_name]
-        many = schema.to_many(query.model)
+        ones = [link for link in self.to_one(query.model) if link.query_name]
+        many = self.to_many(query.model)
         if ones and self.chance(2):
             return query.then(f'.select_related("{self.choose(ones).query_name}")')
-        links = [link for link in (*schema.to_one(query.model), *many) if link.name]
+        links = [link for link in (*self.to_one(query.model), *many) if link.name]
         if not links:
             return query.then(".all()")
         return query.then(f'.prefetch_related("{self.choose(links).name}")')
@@ -172,7 +213,7 @@ class Composer:
         return query.then(f'.{self.choose(("only", "defer"))}("{self.choose(names)}")')
 
     def annotated(self, query: Query, scope: Sequence[Row]) -> Query:
-        many = [link for link in schema.to_many(query.model) if link.query_name]
+        many = [link for link in self.to_many(query.model) if link.query_name]
         if not many or "annotate" in query.text:
             return query.then(".reverse()")
         text = f'.annotate(n=Count("{self.choose(many).query_name}"))'
@@ -220,7 +261,7 @@ class Composer:
         text, model = row
         target: Model | None = model
         for _ in range(self.number(1, most)):
-            links = schema.to_one(target) if target is not None else ()
+            links = self.to_one(target) if target is not None else ()
             if not links:
                 break
             link = self.choose(links)
@@ -235,8 +276,11 @@ METHODS: tuple[Callable[[Composer, Query, Sequence[Row]], Query], ...] = (
     Composer.narrowed,
     Composer.ordered,
     Composer.ordered,
+    Composer.ordered,
+    Composer.ordered,
     Composer.sliced,
     Composer.across,
+    Composer.by_key,
     Composer.by_key,
     Composer.either,
     Composer.along,

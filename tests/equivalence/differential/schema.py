@@ -117,5 +117,3 @@ def tables() -> list[Any]:
     """Return every model whose rows a program may have changed, those behind many-to-many relations among them."""
     through = [f.remote_field.through for model in MODELS for f in model._meta.local_many_to_many]
     return [*MODELS, *(model for model in through if model._meta.auto_created)]
-
-

@@ -35,7 +35,8 @@ def _smaller(program: Program) -> Iterator[Program]:
     for at, line in enumerate(program.lines):
         for found in _CALL.finditer(line):
             yield replace(
-                program, lines=(*program.lines[:at], line[: found.start()] + line[found.end() :], *program.lines[at + 1 :])
+                program,
+                lines=(*program.lines[:at], line[: found.start()] + line[found.end() :], *program.lines[at + 1 :]),
             )
     if program.world.size > 1:
         yield replace(program, world=World(program.world.seed, program.world.size - 1))

@@ -21,6 +21,7 @@ from tests.equivalence.differential.worlds import FIRST_DAY, WITHOUT_GIVEN_KEY, 
 from tests.library.models import Reader
 
 _FIRST_NEW = 100
+_MOST_NEW = 50
 
 
 class Stop(Exception):
@@ -32,9 +33,11 @@ class Vocabulary:
 
     Args:
         using: the database alias.
+        is_late: whether the call sites have learned already what the program does without what it does late.
     """
 
-    def __init__(self, using: str) -> None:
+    def __init__(self, using: str, *, is_late: bool) -> None:
+        self.is_late = is_late
         self.using = using
         self.shown: list[Any] = []
         self._new = count(_FIRST_NEW)
@@ -42,7 +45,7 @@ class Vocabulary:
 
     def words(self) -> dict[str, Any]:
         """Return the namespace that a program runs in."""
-        own = ("out", "each", "write", "in_task", "sql", "savepoint", "rolled_back", "make", "nth")
+        own = ("out", "each", "write", "in_task", "sql", "savepoint", "rolled_back", "make", "nth", "late")
         django = (Avg, Count, Exists, F, Max, Min, OuterRef, Prefetch, Q, Sum, prefetch_related_objects)
         free = (any_order, by_key, day, odd, given, vars_of, auto, uuid, Stop)
         return (
@@ -107,6 +110,8 @@ class Vocabulary:
     def make(self, model: type[models.Model], **given: Any) -> Any:
         """Return a new row with a key that no other row has."""
         number = next(self._new)
+        if number - _FIRST_NEW > _MOST_NEW:  # a cursor of SQLite's comes to the rows that are added while it is read
+            raise Stop("too many new rows")
         values: dict[str, Any] = {}
         for field in model._meta.fields:
             if is_link(field) or field.name == "pk" or field.name in given or field.attname in given:
@@ -120,6 +125,10 @@ class Vocabulary:
     def nth(self, every: int) -> bool:
         """Be true at every nth call in a run."""
         return next(self._calls) % every == 0
+
+    def late(self) -> bool:
+        """Be true in later runs: then a view does what it has never done before."""
+        return self.is_late
 
 
 def _filling(field: Any, number: int) -> Any:

@@ -90,7 +90,7 @@ class _Builder:
 
     def fill(self, model: Any) -> None:
         """Make the rows of a table, as many as the unique columns allow."""
-        wanted = self.chance.randint(0 if self.chance.random() < 0.1 else 1, self.size)
+        wanted = 0 if self.chance.random() < 0.05 else self.chance.randint((self.size + 1) // 2, self.size)
         rows, taken = [], set()
         for number in range(1, wanted + 1):
             values = self.values(model, number)
