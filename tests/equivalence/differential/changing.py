@@ -170,12 +170,14 @@ class Changes(Composer):
         if given is None or model in _ROWLESS or model is Reader:
             self.relate(depth, scope)
             return
-        rows = f"{model.__name__}._base_manager.filter(pk__lte={self.number(1, 4)})"
+        manager, name, value = f"{model.__name__}._base_manager", repr(given[0]), given[1]
+        rows = f"[given({name}, {value}, row) for row in {manager}.filter(pk__lte={self.number(1, 4)})]"
+        key = self.number(1, 3)
         text = self.choose(
             (
-                f"{model.__name__}._base_manager.bulk_update([given({given[0]!r}, {given[1]}, row) for row in {rows}], [{given[0]!r}])",
-                f"{model.__name__}._base_manager.update_or_create(pk={self.number(1, 3)}, defaults={{{given[0]!r}: {given[1]}}}) and None",
-                f"{model.__name__}._base_manager.get_or_create(pk={self.number(1, 3)}) and None",
+                f"{manager}.bulk_update({rows}, [{name}])",
+                f"{manager}.update_or_create(pk={key}, defaults={{{name}: {value}}}) and None",
+                f"{manager}.get_or_create(pk={key}) and None",
             )
         )
         self.writing(depth, text)

@@ -112,9 +112,9 @@ class Comparison:
     def allowance(self, plain: Run, run: Run) -> int:
         """Return how many queries more than plain Django a run may take.
 
-        One for each relation that was loaded ahead by a query of its own. Where the program meets keys that lead nowhere,
-        one for each relation or shape of an evaluation: what was loaded for all peers was of no use to some. Where it
-        writes, two more for each of those, whose batches may have expired.
+        One for each relation that was loaded ahead by a query of its own. Where the program meets keys that lead
+        nowhere, one for each relation or shape of an evaluation: what was loaded for all peers was of no use to some.
+        Where it writes, two more for each of those, whose batches may have expired.
         """
         ahead, paths = sum(site.ahead for site in run.sites), sum(site.paths for site in run.sites)
         meets_nothing = any("DoesNotExist" in repr(shown) for shown in plain.shown)

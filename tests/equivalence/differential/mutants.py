@@ -112,7 +112,7 @@ def a_key_is_taken_by_its_value(patch: Patch) -> None:
 
     def shape_of(compiler: Any, derivation: Any, result_type: str) -> Any:
         shape = plain(compiler, derivation, result_type)
-        key = getattr(derivation.instance, derivation.key_name)
+        key = batches.exactly(getattr(derivation.instance, derivation.key_name))
         return shape and replace(shape, params=tuple("key" if param == key else param for param in shape.params))
 
     patch.setattr(batches, "shape_of", shape_of)

@@ -244,7 +244,7 @@ class Composer:
             f"{query.text}.get({name}={literal})",
             f"{query.text}[0]",
             f"{query.then(f'.values_list({name!r}, flat=True)').values}",
-            f"{query.then(f'.values_list({name!r}, {"pk"!r})').values}",
+            query.then(f".values_list({name!r}, 'pk')").values,
             f"{query.then(f'.values({name!r})').values}",
             f"{query.text}.aggregate(n=Count('pk'), m=Max('{name}'))",
             f"{query.text}.aggregate(m=Min('{name}'))",

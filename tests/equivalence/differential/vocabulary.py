@@ -24,7 +24,7 @@ _FIRST_NEW = 100
 _MOST_NEW = 50
 
 
-class Stop(Exception):
+class Stop(Exception):  # noqa: N818  (a word of the programs)
     """What a program raises by itself."""
 
 
@@ -111,7 +111,8 @@ class Vocabulary:
         """Return a new row with a key that no other row has."""
         number = next(self._new)
         if number - _FIRST_NEW > _MOST_NEW:  # a cursor of SQLite's comes to the rows that are added while it is read
-            raise Stop("too many new rows")
+            msg = "too many new rows"
+            raise Stop(msg)
         values: dict[str, Any] = {}
         for field in model._meta.fields:
             if is_link(field) or field.name == "pk" or field.name in given or field.attname in given:

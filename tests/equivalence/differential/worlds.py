@@ -58,6 +58,7 @@ MODELS: list[type[models.Model]] = [
 #: Keys that the database gives are higher in SQLite and lower elsewhere, and so are never shown.
 WITHOUT_GIVEN_KEY = (Contribution,)
 _FIRST_CONTRIBUTION = 10_000_000
+_FIRST_CHILD = {Film: 50, Record: 60}
 FIRST_DAY = datetime.date(2020, 1, 1)
 
 
@@ -120,22 +121,21 @@ class _Builder:
         """Make the columns of a row; None when a key has nothing to lead to."""
         values: dict[str, Any] = {}
         for field in model._meta.fields:
-            if is_link(field) or field.name == "pk":
+            if is_link(field) or field.name in ("pk", "content_type", "object_id"):
                 continue
-            if field.primary_key and not field.is_relation:
-                values[field.attname] = key_for(model, number)
-            elif field.is_relation:
-                targets = self.targets(field)
-                if not targets:
-                    return None
-                values[field.attname] = self.chance.choice(targets)
-            elif field.name != "object_id":
-                values[field.attname] = self.value(field, number)
+            options = (
+                [key_for(model, number)] if field.primary_key and not field.is_relation else self.options(field, number)
+            )
+            if not options:
+                return None
+            values[field.attname] = self.chance.choice(options)
         if model is Comment:
             return self.commented(values)
-        if model in (Film, Record):
-            values["id"] = {Film: 50, Record: 60}[model] + number
-        return values
+        return values | ({"id": _FIRST_CHILD[model] + number} if model in _FIRST_CHILD else {})
+
+    def options(self, field: Any, number: int) -> list[Any]:
+        """Return what may stand in a column."""
+        return self.targets(field) if field.is_relation else [self.value(field, number)]
 
     def targets(self, field: Any) -> list[Any]:
         name = field.target_field.attname
