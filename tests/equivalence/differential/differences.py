@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any
 
-from django.db import connections, transaction
-from django.db.models import QuerySet
+from django.db import DatabaseError, connections, transaction
 
 import autoprefetch
 from autoprefetch.plan.plans import Method
@@ -61,7 +60,8 @@ class Run:
     tables: dict[str, list[Any]]
     statements: tuple[str, ...]
     quarantined: tuple[str, ...]
-    sites: tuple[Site, ...] = ()
+    sites: tuple[Site, ...]
+    is_consistent: bool
 
     @property
     def outcome(self) -> Any:
@@ -143,7 +143,7 @@ def compared(program: Program) -> Comparison:
         comparison = Comparison(program, tuple((plain[at], ran) for at, ran in zip(late, automatic, strict=True)))
         if comparison.difference():
             again = {is_late: run(function, using, {"MODE": "off"}, is_late) for is_late in plain}
-            is_same = all(again[at].outcome == plain[at].outcome for at in plain)
+            is_same = all(again[at].outcome == plain[at].outcome and again[at].is_consistent for at in plain)
             comparison = replace(comparison, is_repeatable=is_same)
     autoprefetch.reset()
     return comparison
@@ -159,11 +159,13 @@ def run(function: Callable[[Vocabulary], None], using: str, settings: dict[str, 
                 function(vocabulary)
             except Exception as raising:
                 error = raised(raising)
-        tables = contents(using) if any(map(is_write, queries.statements)) else {}
+        is_changed = any(map(is_write, queries.statements))
+        tables = contents(using) if is_changed else {}
+        is_consistent = not is_changed or constraints_hold(using)
     sites = autoprefetch.report().call_sites
     quarantined = tuple(site.quarantined for site in sites if site.quarantined)
     statements = tuple(map(without_values, queries.statements))
-    return Run(vocabulary.shown, error, tables, statements, quarantined, tuple(sites_since(before)))
+    return Run(vocabulary.shown, error, tables, statements, quarantined, tuple(sites_since(before)), is_consistent)
 
 
 def evaluations() -> dict[str, tuple[int, int]]:
@@ -197,12 +199,23 @@ def contents(using: str) -> dict[str, list[Any]]:
     if connections[using].needs_rollback:
         return {"the transaction is broken": []}
     found = {}
-    with autoprefetch.override(MODE="off"):
+    quote = connections[using].ops.quote_name
+    with connections[using].cursor() as cursor:
         for model in schema.tables():
             is_given = not model._meta.auto_created and model not in WITHOUT_GIVEN_KEY
-            names = [f.attname for f in model._meta.concrete_fields if is_given or f.name not in ("id", "pk")]
-            found[model._meta.label] = sorted(QuerySet(model).values_list(*names), key=repr)  # hidden rows too
+            names = [quote(f.column) for f in model._meta.concrete_fields if f.column and (is_given or f.name != "id")]
+            cursor.execute(f"SELECT {', '.join(names)} FROM {quote(model._meta.db_table)}")  # hidden rows too
+            found[model._meta.label] = sorted(cursor.fetchall(), key=repr)
     return found
+
+
+def constraints_hold(using: str) -> bool:
+    """Tell whether a commit would be accepted; the transaction may be broken afterwards."""
+    try:
+        connections[using].check_constraints()
+    except DatabaseError:
+        return False
+    return True
 
 
 def is_write(statement: str) -> bool:

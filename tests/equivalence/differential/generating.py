@@ -54,6 +54,9 @@ class Writer(Changes):
             self.line(depth, f"out({scope[-1][0]})")
             return
         if self.may_write and self.chance(4):
+            if self.chance(4):  # a call site that has learned without it
+                self.line(depth, "if late():")
+                depth += 1
             self.change(depth, scope)
             return
         if self.chance(6) and self.repeat(depth, scope):
@@ -133,7 +136,7 @@ class Writer(Changes):
         if query is None:
             self.follow(depth, scope)
             return
-        query = self.chained(query, scope)
+        query = self.chained(query, self.held(query, scope))
         self.line(depth, f"out(lambda: {self.consumed(query, scope)})")
 
     def derived(self, scope: Sequence[Row]) -> Query | None:
@@ -148,6 +151,11 @@ class Writer(Changes):
         if self.chance(8):
             return self.by_hand((name, model))
         return self.related(name, self.choose(many)) if many else None
+
+    def held(self, query: Query, scope: Sequence[Row]) -> Sequence[Row]:
+        """Draw the rows that a derived query may compare with: most often its own parent alone."""
+        parent = [row for row in scope if query.text.startswith(f"{row[0]}.")]
+        return scope if not parent or self.chance(3) else parent
 
     def by_hand(self, row: Row) -> Query | None:
         """Draw a filter that compares with a row's key, past its related manager."""
@@ -164,7 +172,7 @@ class Writer(Changes):
         if query is None or depth > _DEEPEST:
             self.ask(depth, scope)
             return
-        query = self.chained(query, scope, 2)
+        query = self.chained(query, self.held(query, scope), 2)
         name = self.new_row()
         self.line(depth, f"for {name} in each(lambda: {query.rows}):")
         self.block(depth + 1, [*scope, (name, query.model)])

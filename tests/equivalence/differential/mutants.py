@@ -19,7 +19,7 @@ from autoprefetch.orm import batches, likeness, singles, states
 from autoprefetch.plan import relations
 from autoprefetch.plan.relations import Kind
 from tests.equivalence.differential.schema import Model
-from tests.library.models import Author, Book, Comment, Copy, Publisher, Shelf, Supplier, Tag
+from tests.library.models import Author, Book, Comment, Copy, Publisher, Shelf, Supplier
 
 Patch = pytest.MonkeyPatch
 
@@ -79,7 +79,7 @@ def answers_are_not_renewed(patch: Patch) -> None:
     patch.setattr(peers.Answers, "are_stale", lambda self: False)
 
 
-@mutant(Book, Tag, may_write=True)
+@mutant(Book, Author, may_write=True)
 def prefetched_sets_do_not_expire(patch: Patch) -> None:
     patch.setattr(peers.PeerGroup, "is_stale", lambda self, name: False)
 

@@ -282,6 +282,7 @@ METHODS: tuple[Callable[[Composer, Query, Sequence[Row]], Query], ...] = (
     Composer.across,
     Composer.by_key,
     Composer.by_key,
+    Composer.by_key,
     Composer.either,
     Composer.along,
     Composer.annotated,

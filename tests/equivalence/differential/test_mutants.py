@@ -7,7 +7,7 @@ from tests.equivalence.differential.differences import FAULT
 from tests.equivalence.differential.mutants import MUTANTS, Mutant
 from tests.equivalence.differential.searching import first_difference
 
-BUDGET = 100
+BUDGET = 200
 """Programs within which a mutant has to be found."""
 
 
