@@ -10,8 +10,11 @@ from tests.equivalence.differential.worlds import World
 
 COUNTER_EXAMPLES: dict[str, Program] = {}
 
+PENDING: set[str] = set()
+"""Those that still differ."""
 
-def kept(name: str, source: str, *, seed: int = 0, size: int = 4, **settings: Any) -> None:
+
+def kept(name: str, source: str, *, seed: int = 0, size: int = 4, is_pending: bool = False, **settings: Any) -> None:
     """Keep a program.
 
     Args:
@@ -19,8 +22,11 @@ def kept(name: str, source: str, *, seed: int = 0, size: int = 4, **settings: An
         source: its source, as it was printed.
         seed: of its world.
         size: of its world.
+        is_pending: whether it still differs; to be left out with the change that mends it.
         settings: of its automatic runs.
     """
+    if is_pending:
+        PENDING.add(name)
     lines = tuple(line for line in dedent(source).splitlines() if line.strip())
     COUNTER_EXAMPLES[name] = Program(World(seed, size), lines, settings)
 
@@ -28,11 +34,11 @@ def kept(name: str, source: str, *, seed: int = 0, size: int = 4, **settings: An
 kept(
     "a reverse one-to-one that only() does not name",
     """
-    rows = auto(Author.objects.only("name"), name="1")
-    for r in rows:
+    for r in auto(Author.objects.only("name"), name="1"):
         out(lambda: r.portrait)
         out(lambda: r.profile)
     """,
+    is_pending=True,
 )
 kept(
     "a reverse one-to-one to an inheriting model that only() does not name",
@@ -41,6 +47,7 @@ kept(
     for r in reversed(rows):
         out(lambda: r.record)
     """,
+    is_pending=True,
 )
 kept(
     "a stream of what only() leaves out",
@@ -48,13 +55,55 @@ kept(
     for r in auto(Author.objects.only("name"), name="1").iterator():
         out(lambda: r.pseudonym.author)
     """,
+    is_pending=True,
 )
 kept(
-    "SQL that begins with a comment",
+    "SQL that begins with a comment, between a join and its use",
     """
     for r in auto(Book.objects.order_by("pk"), name="1").iterator(chunk_size=2):
         sql("/* by hand */ UPDATE library_author SET name = %s", "new")
         out(lambda: r.author)
+    """,
+    is_pending=True,
+)
+kept(
+    "SQL that begins with a comment, between a prefetch and its use",
+    """
+    for r in auto(Country.objects, name="1"):
+        sql("/* by hand */ UPDATE library_continent SET name = %s", "new")
+        out(lambda: r.continent)
+    """,
+    is_pending=True,
+)
+kept(
+    "rows deleted in a later run only",
+    """
+    for r in auto(Membership.objects, name="1"):
+        if late():
+            in_task(lambda: Reader.objects.all().delete() and None)
+        out(lambda: r.reader)
+    """,
+    is_pending=True,
+)
+kept(
+    "an update between the rows of a prefetch below a prefetch",
+    """
+    rows1 = list(auto(Membership.objects, name="1"))
+    for r1 in rows1:
+        out(lambda: r1.branch.street)
+        sql("update library_street set name = %s", "new")
+    """,
+    size=2,
+    is_pending=True,
+)
+kept(
+    "keys that lead nowhere in later runs only",
+    """
+    if late():
+        write(lambda: Copy.objects.update(supplier=404))
+    for r in auto(Copy.objects.order_by("pk"), name="1"):
+        out(lambda: r.supplier)
+        out(lambda: r.shelf)
     """,
 )
 kept(
@@ -66,4 +115,23 @@ kept(
     """,
     seed=9,
     size=5,
+)
+kept(
+    "a stream whose rows get other keys before they are used",
+    """
+    for r in auto(Contribution.objects, name="1").iterator(chunk_size=2):
+        r.book_id = 2
+        out(lambda: r.book)
+    """,
+    seed=9,
+    size=3,
+)
+kept(
+    "a generic foreign key of one row in many",
+    """
+    for r in auto(Comment.objects, name="1"):
+        if not odd(r):
+            out(lambda: r.subject)
+    """,
+    seed=2,
 )

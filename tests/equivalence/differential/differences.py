@@ -26,6 +26,9 @@ from tests.routers import CurrentDatabaseRouter
 LATE = (False, False, True, True)
 """The automatic runs of a program: whether each does what the program does late only."""
 
+GENERIC, FURTHER_MODELS = ".subject", 2
+"""The generic foreign key of the library, and how many models it leads to besides the one that is touched."""
+
 FAULT = "a fault of autoprefetch"
 
 
@@ -34,10 +37,12 @@ class Site:
     """What one call site did in one run.
 
     Attributes:
+        evaluations: how often it was evaluated.
         ahead: how often it loaded a relation ahead by a query of its own.
         paths: relations and shapes that its evaluations loaded, ahead or when they were touched.
     """
 
+    evaluations: int
     ahead: int
     paths: int
 
@@ -112,13 +117,17 @@ class Comparison:
     def allowance(self, plain: Run, run: Run) -> int:
         """Return how many queries more than plain Django a run may take.
 
-        One for each relation that was loaded ahead by a query of its own. Where the program meets keys that lead
-        nowhere, one for each relation or shape of an evaluation: what was loaded for all peers was of no use to some.
-        Where it writes, two more for each of those, whose batches may have expired.
+        One for each relation that was loaded ahead by a query of its own, for each chunk of a stream; one for each
+        further model that a generic foreign key leads to. Where the program meets keys that lead nowhere, one for each
+        relation or shape of an evaluation: what was loaded for all peers was of no use to some. Where it writes, two
+        more for each of those, whose batches may have expired.
         """
-        ahead, paths = sum(site.ahead for site in run.sites), sum(site.paths for site in run.sites)
+        chunks = self.program.world.size if "chunk_size" in self.program.source else 1
+        ahead = chunks * sum(site.ahead for site in run.sites)
+        if GENERIC in self.program.source:
+            ahead += chunks * FURTHER_MODELS * sum(site.evaluations for site in run.sites)
         meets_nothing = any("DoesNotExist" in repr(shown) for shown in plain.shown)
-        return ahead + paths * (2 * self.program.writes + meets_nothing)
+        return ahead + sum(site.paths for site in run.sites) * (2 * self.program.writes + meets_nothing)
 
     def repeated_loads(self) -> tuple[int, int]:
         """Count plain Django's repeated lazy loads, and those of them that the last run did not make one by one."""
@@ -183,7 +192,7 @@ def sites_since(before: dict[str, tuple[int, int]]) -> Iterator[Site]:
     after = evaluations()
     for site in autoprefetch.report().call_sites:
         times, ahead = (now - then for now, then in zip(after[site.key], before.get(site.key, (0, 0)), strict=True))
-        yield Site(ahead, times * len(site.profile.usages))
+        yield Site(times, ahead, times * len(site.profile.usages))
 
 
 @contextmanager
@@ -203,7 +212,9 @@ def contents(using: str) -> dict[str, list[Any]]:
     with connections[using].cursor() as cursor:
         for model in schema.tables():
             is_given = not model._meta.auto_created and model not in WITHOUT_GIVEN_KEY
-            names = [quote(f.column) for f in model._meta.concrete_fields if f.column and (is_given or f.name != "id")]
+            names = [
+                quote(f.column) for f in model._meta.local_concrete_fields if f.column and (is_given or f.name != "id")
+            ]
             cursor.execute(f"SELECT {', '.join(names)} FROM {quote(model._meta.db_table)}")  # hidden rows too
             found[model._meta.label] = sorted(cursor.fetchall(), key=repr)
     return found
