@@ -252,8 +252,10 @@ def _answered(touched: Touched) -> tuple[Answers, Any, Sequence[Any]] | None:
     if shape is None:
         return None
     form = (derivation.name, shape.sql)
-    answers = group.answers_for((derivation.name, shape), batches.tables_of(touched.compiler.query))
-    if answers.expired >= MISSES or group.misses.get(form, 0) >= MISSES:
+    if group.misses.get(form, 0) >= MISSES:
+        return None
+    answers = _answers_of(group, derivation.name, shape, touched.compiler.query)
+    if answers is None or answers.expired >= MISSES:
         return None
     key = batches.prepared_key(derivation, derivation.key)
     if key in answers.asked:
@@ -272,6 +274,16 @@ def _answered(touched: Touched) -> tuple[Answers, Any, Sequence[Any]] | None:
     answers.by_key.update(found)
     answers.asked.update(keys)
     return answers, key, keys
+
+
+def _answers_of(group: PeerGroup, name: str, shape: batches.Shape, query: Any) -> Answers | None:
+    """Return the answers for a shape; None when it cannot be batched, which is asked once."""
+    if group.has_answers((name, shape)):
+        return group.answers_for((name, shape), None)
+    if not batches.is_repeatable(query):
+        group.misses[name, shape.sql] = MISSES
+        return None
+    return group.answers_for((name, shape), batches.tables_of(query))
 
 
 def _count_miss(group: PeerGroup, form: tuple[str, str], answers: Answers) -> None:

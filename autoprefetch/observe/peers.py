@@ -163,6 +163,10 @@ class PeerGroup:
         found = index.get(value)
         return None if found is None else found()
 
+    def has_answers(self, key: Hashable) -> bool:
+        """Tell whether a relation or shape was batched before."""
+        return key in self._answers
+
     def answers_for(self, key: Hashable, tables: frozenset[str] | None) -> Answers:
         """Return the answers for a relation or shape; empty ones when there are none, or a write made them stale."""
         answers = self._answers.get(key)

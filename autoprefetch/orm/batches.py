@@ -18,13 +18,14 @@ from typing import Any
 
 from django.db import connections
 from django.db.models import Avg, Count, IntegerField, Max, Min, Sum, Value
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce, Random
 from django.db.models.sql.constants import MULTI, SINGLE
-from django.db.models.sql.where import AND
+from django.db.models.sql.where import AND, ExtraWhere
 
 from autoprefetch.orm import derivations
 from autoprefetch.orm.effects import nameable
-from autoprefetch.orm.forms import expressions_of, has_raw, is_totally_ordered
+from autoprefetch.orm.forms import expressions_of, is_totally_ordered
 from autoprefetch.orm.statements import reading
 
 _KEY = "autoprefetch_key"
@@ -96,7 +97,7 @@ def shape_of(compiler: Any, derivation: Any, result_type: str) -> Shape | None:
     """
     query = compiler.query
     at = _place(query, derivation.node)
-    if at is None or not _is_batchable(query, result_type):
+    if at is None or not _may_be_batched(query, result_type):
         return None
     query.where.children[at] = _Keyed(derivation.node)
     try:
@@ -147,18 +148,25 @@ def _place(query: Any, node: Any) -> int | None:
     return next((at for at, child in enumerate(where.children) if child is node), None)
 
 
-def _is_batchable(query: Any, result_type: str) -> bool:
+def _may_be_batched(query: Any, result_type: str) -> bool:
     if query.combinator or query.select_for_update or query.distinct_fields or query.explain_info:
         return False
-    if query.extra or query.extra_tables or query.extra_order_by or has_raw(query) or "?" in query.order_by:
-        return False
-    if any(
-        isinstance(found, Random) or getattr(found, "contains_over_clause", False) for found in expressions_of(query)
-    ):
+    if query.extra or query.extra_tables or query.extra_order_by or "?" in query.order_by:
         return False
     if result_type == SINGLE:
         return _is_exists(query) or _is_aggregate(query)
     return result_type == MULTI
+
+
+def is_repeatable(query: Any) -> bool:
+    """Tell whether no expression of a query gives another value where it stands in a statement for many parents.
+
+    It walks all expressions, so it is asked once for each shape.
+    """
+    return not any(
+        isinstance(found, (ExtraWhere, RawSQL, Random)) or getattr(found, "contains_over_clause", False)
+        for found in expressions_of(query)
+    )
 
 
 def _is_exists(query: Any) -> bool:

@@ -9,7 +9,7 @@ whatever the caller chains keeps it. Managers that are not what Django made are 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
+from functools import lru_cache, wraps
 from hashlib import blake2b
 from typing import Any, cast
 from weakref import ref
@@ -88,6 +88,7 @@ class Derivation:
         return None
 
 
+@lru_cache(4096)
 def _shape_name(outline: tuple[Any, ...]) -> str:
     """Return a short name for an outline, the same in every process."""
     return blake2b(repr(outline).encode(), digest_size=4).hexdigest()
@@ -101,7 +102,7 @@ def _outline(query: Any, node: Any = None) -> tuple[Any, ...]:
         query.low_mark,
         query.high_mark,
         tuple(map(str, query.order_by)),
-        query.extra_order_by,
+        tuple(query.extra_order_by),
         query.default_ordering,
         query.standard_ordering,
         query.distinct,

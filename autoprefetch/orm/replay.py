@@ -61,12 +61,14 @@ def hydrate(queryset: Any, rows: list[Any]) -> list[Any]:
 def fill(queryset: Any, rows: list[Any]) -> None:
     """Fill the result cache of a peer's own queryset with instances, which learn to know their parent."""
     for field, parents in queryset._known_related_objects.items():
+        name, attname = field.cache_name, field.attname
         for parent in parents.values():
             for row in rows:
-                if field.is_cached(row):
+                cache = row._state.fields_cache
+                if name in cache:
                     continue
-                if field.attname in row.__dict__:
-                    field.set_cached_value(row, parent)
+                if attname in row.__dict__:
+                    cache[name] = parent
                 elif not _LEAVES_DEFERRED:
                     setattr(row, field.name, parent)
     queryset._result_cache = rows

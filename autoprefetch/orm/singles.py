@@ -80,7 +80,8 @@ def load_ahead(instances: list[Any], known: Relation, joins: tuple[str, ...]) ->
     load raises the target's `DoesNotExist`.
     """
     ready = [instance for instance in instances if is_ready(instance, known)]
-    if not ready or not is_djangos(type(ready[0]), known.name):
+    model: type[Model] | None = type(ready[0]) if ready else None
+    if model is None or not is_djangos(model, known.name):
         return
     found, key_of = load(ready, known, joins)
     for instance in ready:
