@@ -22,7 +22,7 @@ class Changes(Composer):
 
     lines: list[str]
     line: Callable[[int, str], None]
-    block: Callable[[int, Sequence[Row]], None]
+    ask: Callable[[int, Sequence[Row]], None]
 
     def __init__(self, draw: Callable[[Any], Any], *, may_write: bool) -> None:
         super().__init__(draw)
@@ -41,7 +41,7 @@ class Changes(Composer):
 
     def writing(self, depth: int, text: str) -> None:
         """Write a line that writes, now and then in a child task."""
-        self.line(depth, f"{'in_task' if self.chance(5) else 'write'}(lambda: {text})")
+        self.line(depth, f"{'in_task' if self.chance(3) else 'write'}(lambda: {text})")
 
     def table(self, scope: Sequence[Row]) -> Model:
         """Draw a table to write to: most often one that the program is likely to have read."""
@@ -201,8 +201,9 @@ class Changes(Composer):
             return
         self.line(depth, self.choose(("with rolled_back():", "with savepoint():")))
         self.change(depth + 1, scope)
+        self.ask(depth + 1, scope)
         if self.chance(2):
-            self.block(depth + 1, scope)
+            self.line(depth, self.lines[-1].strip())  # the same again after it
 
     def refresh(self, depth: int, scope: Sequence[Row]) -> None:
         name, model = self.choose(scope)

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from autoprefetch.apply import batching
-from autoprefetch.observe import peers
-from autoprefetch.observe.epochs import Epochs
+from autoprefetch.observe import epochs, tracking
+from autoprefetch.observe.epochs import Epochs, Freshness
 from autoprefetch.orm import batches, likeness, singles, states
 from autoprefetch.plan import relations
 from autoprefetch.plan.relations import Kind
@@ -62,29 +62,28 @@ def the_barrier_is_off(patch: Patch) -> None:
     patch.setattr(Epochs, "move", lambda self, tables, everything: None)
 
 
-@mutant(Book, Author, may_write=True)
+@mutant(Author, may_write=True)
 def children_do_not_inherit_the_epochs(patch: Patch) -> None:
     """Each context has numbers of its own, so that what a child task writes stays unknown to its parent."""
     moved: ContextVar[tuple[Any, ...]] = ContextVar("moved", default=())
 
-    def at(self: Any, tables: Any) -> int:
-        return sum(everything or tables is None or not tables.isdisjoint(some) for some, everything in moved.get())
+    def writes_since(number: int, tables: Any) -> bool:
+        later = moved.get()[number:]
+        return any(everything or tables is None or not tables.isdisjoint(some) for some, everything in later)
 
-    patch.setattr(Epochs, "at", at)
+    for module in (epochs, tracking):
+        patch.setattr(module, "now", lambda: len(moved.get()))
     patch.setattr(Epochs, "move", lambda self, tables, everything: moved.set((*moved.get(), (tables, everything))))
+    patch.setattr(Freshness, "are_stale", lambda self: writes_since(self._fresh_at, self._tables))
+    patch.setattr(Freshness, "saw_a_write", lambda self: writes_since(self._asked_at, None))
 
 
 @mutant(Book, Author, Publisher, may_write=True)
 def answers_are_not_renewed(patch: Patch) -> None:
-    patch.setattr(peers.Answers, "are_stale", lambda self: False)
+    patch.setattr(Freshness, "are_stale", lambda self: False)
 
 
-@mutant(Book, Author, may_write=True)
-def prefetched_sets_do_not_expire(patch: Patch) -> None:
-    patch.setattr(peers.PeerGroup, "is_stale", lambda self, name: False)
-
-
-@mutant(Book, Author, may_write=True)
+@mutant(Author, may_write=True)
 def a_write_to_all_tables_is_a_write_to_none(patch: Patch) -> None:
     """Rollbacks, deletes and unknown SQL move nothing."""
     plain = Epochs.move
