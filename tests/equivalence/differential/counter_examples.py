@@ -38,7 +38,6 @@ kept(
         out(lambda: r.portrait)
         out(lambda: r.profile)
     """,
-    is_pending=True,
 )
 kept(
     "a reverse one-to-one to an inheriting model that only() does not name",
@@ -47,7 +46,6 @@ kept(
     for r in reversed(rows):
         out(lambda: r.record)
     """,
-    is_pending=True,
 )
 kept(
     "a stream of what only() leaves out",
@@ -55,7 +53,6 @@ kept(
     for r in auto(Author.objects.only("name"), name="1").iterator():
         out(lambda: r.pseudonym.author)
     """,
-    is_pending=True,
 )
 kept(
     "SQL that begins with a comment, between a join and its use",
