@@ -10,11 +10,8 @@ from tests.equivalence.differential.worlds import World
 
 COUNTER_EXAMPLES: dict[str, Program] = {}
 
-PENDING: set[str] = set()
-"""Those that still differ."""
 
-
-def kept(name: str, source: str, *, seed: int = 0, size: int = 4, is_pending: bool = False, **settings: Any) -> None:
+def kept(name: str, source: str, *, seed: int = 0, size: int = 4, **settings: Any) -> None:
     """Keep a program.
 
     Args:
@@ -22,11 +19,8 @@ def kept(name: str, source: str, *, seed: int = 0, size: int = 4, is_pending: bo
         source: its source, as it was printed.
         seed: of its world.
         size: of its world.
-        is_pending: whether it still differs; to be left out with the change that mends it.
         settings: of its automatic runs.
     """
-    if is_pending:
-        PENDING.add(name)
     lines = tuple(line for line in dedent(source).splitlines() if line.strip())
     COUNTER_EXAMPLES[name] = Program(World(seed, size), lines, settings)
 
