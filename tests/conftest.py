@@ -12,6 +12,8 @@ from tests.databases import ALIASES, MISSING, REQUIRED
 from tests.library import data
 from tests.routers import on_database
 
+pytest.register_assert_rewrite("tests.equivalence.comparing")  # its comparisons are shown as those of tests are
+
 
 def pytest_configure(config: pytest.Config) -> None:
     if REQUIRED and MISSING:

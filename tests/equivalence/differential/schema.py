@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from django.contrib.contenttypes.models import ContentType
 from django.db import models
 
 from tests.equivalence.differential.worlds import MODELS, is_link
@@ -47,6 +48,15 @@ class Link:
     removes_rows: bool = False
 
 
+def _fields(model: Model) -> list[Any]:
+    """Return the fields of a model, without what models of single tests have added to it."""
+    return [
+        field
+        for field in model._meta.get_fields()
+        if field.related_model is None or field.related_model._meta.concrete_model in (*MODELS, ContentType)
+    ]
+
+
 @cache
 def columns(model: Model) -> tuple[Column, ...]:
     """Return the plain columns of a model."""
@@ -69,7 +79,7 @@ def columns(model: Model) -> tuple[Column, ...]:
 def to_one(model: Model) -> tuple[Link, ...]:
     """Return the to-one relations of a model: foreign keys, one-to-one both ways, generic foreign keys."""
     found = []
-    for field in model._meta.get_fields():
+    for field in _fields(model):
         if field.one_to_one and field.auto_created and not field.concrete:
             found.append(Link(field.get_accessor_name(), field.name, field.related_model))
         elif (field.many_to_one or field.one_to_one) and not (field.auto_created and not field.concrete):
@@ -86,7 +96,7 @@ def to_one(model: Model) -> tuple[Link, ...]:
 def to_many(model: Model) -> tuple[Link, ...]:
     """Return the to-many relations of a model: reverse foreign keys, many-to-many both ways, generic relations."""
     found = []
-    for field in model._meta.get_fields():
+    for field in _fields(model):
         is_reverse = field.auto_created and not field.concrete
         if not (field.many_to_many or field.one_to_many):
             continue
