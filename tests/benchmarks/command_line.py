@@ -101,11 +101,11 @@ def measuring(options: Options) -> Iterator[tuple[str, Outcome]]:
 def beside(options: Options) -> Iterator[tuple[str, Outcome]]:
     """Run what needs processes of its own, zeal and the counting of instructions; what fails is skipped."""
     asked = {"database": "sqlite", "rows": options.rows, "quick": options.is_quick}
-    processes = []
-    if find_spec("zeal"):
-        processes.append(("zeal", "tests.benchmarks.measure_zeal", {"BENCHMARKS_ZEAL": "1"}))
-    if not options.is_quick:
-        processes.append(("instructions", "tests.benchmarks.instructions", {}))
+    processes = [("zeal", "tests.benchmarks.measure_zeal", {"BENCHMARKS_ZEAL": "1"})] if find_spec("zeal") else []
+    processes.append(("instructions", "tests.benchmarks.instructions", {}))
+    if options.is_quick:
+        yield options.rows[0], Outcome(skipped={name: "not with --quick, in any row" for name, *_ in processes})
+        return
     for name, module, environment in processes:
         try:
             yield from found_by(module, asked, **environment)

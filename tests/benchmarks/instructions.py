@@ -111,17 +111,18 @@ def run_counted(asked: dict[str, Any]) -> None:
     from django.db import connection
 
     name = connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+    from tests.benchmarks.measuring import below
     from tests.benchmarks.tables import seeding
 
     seeding.seed_orders(1_000)
     names = []
     for title, work, repeat in works(asked["rows"]):
         for _ in range(4):
-            work()
+            below(work)
         control("-i", "on")
         control("-z")
         for _ in range(repeat):
-            work()
+            below(work)
         control("-d")
         control("-i", "off")
         names.append(title)

@@ -10,6 +10,8 @@ from typing import Any
 
 import django
 
+from tests.benchmarks.scales import FULL, QUICK, Scale
+
 
 def main() -> None:
     """Measure plain Django with zeal enabled, in the rows that were asked for."""
@@ -21,13 +23,14 @@ def main() -> None:
     # zeal warns of each N+1; to show the warnings is no part of the work.
     warnings.simplefilter("ignore")
     try:
-        for row, work in works(asked["rows"]).items():
-            print(json.dumps({"row": row, **measured(work, asked["quick"]).as_dict()}), flush=True)
+        scale = QUICK if asked["quick"] else FULL
+        for row, work in works(asked["rows"], scale).items():
+            print(json.dumps({"row": row, **measured(work, scale).as_dict()}), flush=True)
     finally:
         connection.creation.destroy_test_db(name, verbosity=0)
 
 
-def works(rows: list[str]) -> dict[str, Callable[[], Any]]:
+def works(rows: list[str], scale: Scale) -> dict[str, Callable[[], Any]]:
     """Return the plain work of each row, on seeded tables."""
     from tests.benchmarks.rows import dashboards, orders
     from tests.benchmarks.tables import seeding
@@ -35,9 +38,9 @@ def works(rows: list[str]) -> dict[str, Callable[[], Any]]:
 
     known: dict[str, Callable[[], Any]] = {
         "S": dashboards.reading(dashboards.accounts_of_one, dashboards.latest),
-        "W": lambda: orders.names_of_items(Item.objects.all()),
-        "J": lambda: orders.names_of_orders(Order.objects.all()),
-        "N": lambda: orders.numbers(Order.objects.all()),
+        "W": lambda: orders.names_of_items(orders.first(scale.items)(Item)),
+        "J": lambda: orders.names_of_orders(orders.first(scale.orders)(Order)),
+        "N": lambda: orders.numbers(orders.first(scale.orders)(Order)),
     }
     if known.keys() & set(rows):
         seeding.seed()
@@ -45,19 +48,18 @@ def works(rows: list[str]) -> dict[str, Callable[[], Any]]:
     return {row: work for row, work in known.items() if row in rows}
 
 
-def measured(work: Callable[[], Any], is_quick: bool) -> Any:
+def measured(work: Callable[[], Any], scale: Scale) -> Any:
     from zeal import zeal_context
 
     from tests.benchmarks.measuring import Variant, interleaved
     from tests.benchmarks.outcomes import Outcome
-    from tests.benchmarks.scales import FULL, QUICK
 
     def run() -> Any:
         with zeal_context():
             return work()
 
     outcome = Outcome()
-    pace = (QUICK if is_quick else FULL).pace
+    pace = scale.pace
     slow = [Variant("zeal_disabled", work, is_slow=True), Variant("zeal", run, is_slow=True, may_fail=True)]
     pace.rounds = pace.slow_rounds
     pace.seconds = 0.0

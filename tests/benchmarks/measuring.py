@@ -9,12 +9,12 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
+from autoprefetch.conf import Config
 from demo_site.measuring import metered
 from tests.benchmarks.outcomes import Figure
+from tests.benchmarks.scales import Pace
 
-ROUNDS = 15
 MOST_ROUNDS = 60
-SLOW_ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,21 +60,6 @@ class DifferentResultsError(Exception):
     """Two variants of a row gave different results, so that their times cannot be compared."""
 
 
-@dataclass(slots=True)
-class Pace:
-    """How thorough the rounds are.
-
-    Args:
-        rounds: the least number of rounds.
-        slow_rounds: rounds of slow variants.
-        seconds: as long as this is not used up, rounds are added.
-    """
-
-    rounds: int = ROUNDS
-    slow_rounds: int = SLOW_ROUNDS
-    seconds: float = 2.0
-
-
 def interleaved(variants: Sequence[Variant], latency: float, pace: Pace) -> dict[str, Figure]:
     """Measure variants in turn, once they are warm and all see the same; those that may fail, and do, are left out.
 
@@ -111,19 +96,24 @@ def once(variant: Variant, latency: float) -> tuple[float, float]:
     run = variant.run
     variant.prepare()
     for _ in range(variant.runs_before):
-        run()
+        below(run)
     gc.collect()
     gc.disable()
     try:
         with metered(latency) as meter:
             started = perf_counter()
             for _ in range(variant.repeat):
-                run()
+                below(run)
             seconds = perf_counter() - started
     finally:
         gc.enable()
         variant.finish()
     return seconds / variant.repeat, meter.queries / variant.repeat
+
+
+def below(run: Callable[[], Any], frames: int = Config().call_site_depth) -> Any:
+    """Run something below as many frames as tell call sites apart: it is one call site, wherever this is called."""
+    return below(run, frames - 1) if frames else run()
 
 
 def compared(variants: Sequence[Variant]) -> list[Variant]:
@@ -154,7 +144,7 @@ def warmed_up(variant: Variant) -> Any:
     returned = None
     for _ in range(1 if variant.is_slow else WARM_UP):
         variant.prepare()
-        returned = variant.result(variant.run())
+        returned = variant.result(below(variant.run))
         variant.finish()
     return returned
 

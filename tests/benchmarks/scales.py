@@ -4,10 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tests.benchmarks.measuring import Pace
+ROUNDS = 15
+SLOW_ROUNDS = 3
 
 #: The round trips (seconds) of a database that is not the usual one: none, and that of the story.
 ELSEWHERE = (0.0, 0.0012)
+
+
+@dataclass(slots=True)
+class Pace:
+    """How thorough the rounds are.
+
+    Args:
+        rounds: the least number of rounds.
+        slow_rounds: rounds of slow variants.
+        seconds: as long as this is not used up, rounds are added.
+    """
+
+    rounds: int = ROUNDS
+    slow_rounds: int = SLOW_ROUNDS
+    seconds: float = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +51,7 @@ class Scale:
     gets: int = 200
     many: int = 5_000
     parents: int = 1_000
-    levels: tuple[int, ...] = (10, 100, 300, 600, 1_000)
+    levels: tuple[int, ...] = (10, 100, 400, 1_000)
     call_sites: int = 2_000
     rows: int = 100_000
     threads: tuple[int, ...] = (1, 2, 4, 8, 16)
@@ -65,7 +81,7 @@ QUICK = Scale(
     many=500,
     parents=100,
     levels=(10, 50, 100),
-    call_sites=50,
+    call_sites=25,
     rows=10_000,
-    threads=(1, 4),
+    threads=(2,),
 )

@@ -17,7 +17,7 @@ from tests.benchmarks.outcomes import Figure, Outcome, setting
 from tests.benchmarks.scales import Scale
 from tests.benchmarks.tables.models import Order
 
-EVALUATIONS = 48
+EVALUATIONS = 32
 ROWS = 100
 
 
