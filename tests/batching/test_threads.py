@@ -27,7 +27,7 @@ def on_postgresql() -> Any:
         yield
 
 
-def in_threads(work: Any, count: int = 6) -> list[Any]:
+def in_threads(work: Any, count: int = 16) -> list[Any]:
     """Run work in threads that start together, each on a connection of its own."""
     from tests.routers import on_database
 
@@ -59,7 +59,7 @@ def view(number: int) -> Any:
 @pytest.mark.usefixtures("on_postgresql")
 def test_threads_at_one_call_site_get_their_own_rows() -> None:
     """All threads learn and batch at the same call site at once."""
-    expected = [view(number) for number in range(6)]
+    expected = [view(number) for number in range(16)]
     for _ in range(4):
         assert in_threads(view) == expected
 
