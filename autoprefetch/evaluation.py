@@ -261,8 +261,9 @@ class Evaluations(Loading):
 
     def finish(self, run: Run, chunk: list[Any], own: int, using: str) -> None:
         """Load ahead and track one chunk of a stream."""
-        for group in list(run.recording.groups.values()):
-            group.begin_window()
+        with shielded(run.standing, None):
+            for group in list(run.recording.groups.values()):
+                group.begin_window()
         ahead = self.load_ahead(chunk, run, using)
         with shielded(run.standing, using):
             self.track(run, chunk, own, ahead)
