@@ -101,11 +101,12 @@ def are_alike(query: Any, node: Any, other: Any, other_node: Any) -> bool:
         other: a query that is simple.
         other_node: that query's comparison with its parent's key.
     """
+    # What a method has not touched yet is no attribute of the query but of its class, on either side.
     state, other_state = query.__dict__, other.__dict__
-    for name, value in other_state.items():
+    for name in state.keys() | other_state.keys():
         if name not in _LEFT_OUT:
-            own = state.get(name, _LEFT_OUT)
-            if own is not value and own != value:
+            own, theirs = getattr(query, name, _LEFT_OUT), getattr(other, name, _LEFT_OUT)
+            if own is not theirs and own != theirs:
                 return False
     return _same_where(query.where, node, other.where, other_node)
 

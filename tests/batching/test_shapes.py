@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from autoprefetch import auto, override
-from tests.equivalence.comparing import raised, runs
+from tests.equivalence.comparing import plain_cold_warm, raised, runs
 from tests.library.models import Author, Book, Reader, Series
 
 pytestmark = pytest.mark.usefixtures("library")
@@ -234,3 +234,29 @@ def test_a_parent_refreshed_from_the_database_asks_again(database: str) -> None:
         return found + [use(person) for person in people]
 
     check(view)
+
+
+FIRST_AND_OTHERS: dict[str, tuple[Any, Any]] = {
+    "a slice after the whole": (lambda b: b.all(), lambda b: b.order_by("-pages", "pk")[:1]),
+    "the whole after a slice": (lambda b: b.order_by("-pages", "pk")[:1], lambda b: b.all()),
+    "an order after the whole": (lambda b: b.all(), lambda b: b.order_by("-pages", "-pk")),
+    "fewer columns after the whole": (lambda b: b.all(), lambda b: b.only("title")),
+    "a filter after the whole": (lambda b: b.all(), lambda b: b.filter(pages__gt=200)),
+    "reversed after the whole": (lambda b: b.all(), lambda b: b.all().reverse()),
+    "distinct after the whole": (lambda b: b.all(), lambda b: b.filter(tags__pk__gt=0).distinct()),
+    "joined after the whole": (lambda b: b.all(), lambda b: b.select_related("publisher")),
+}
+
+
+@pytest.mark.parametrize("shapes", FIRST_AND_OTHERS.values(), ids=FIRST_AND_OTHERS)
+def test_the_first_parent_asks_for_one_shape_and_the_others_for_another(shapes: Any, database: str) -> None:
+    """What waits from the batch of one shape is nobody's answer to another one."""
+
+    def view() -> Any:
+        found = []
+        for number, author in enumerate(auto(Author.objects.all())):
+            rows = shapes[bool(number)](author.books)
+            found.append([(book.title, sorted(book.__dict__.keys() - {"_state"})) for book in rows])
+        return found
+
+    plain_cold_warm(view, AHEAD=False)
