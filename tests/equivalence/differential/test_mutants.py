@@ -3,7 +3,7 @@
 import pytest
 
 from autoprefetch.plan import relations
-from tests.equivalence.differential.counter_examples import COUNTER_EXAMPLES, PENDING
+from tests.equivalence.differential.counter_examples import COUNTER_EXAMPLES
 from tests.equivalence.differential.differences import FAULT, compared
 from tests.equivalence.differential.mutants import MUTANTS, Mutant
 from tests.equivalence.differential.searching import first_difference
@@ -15,7 +15,7 @@ BUDGET = 200
 @pytest.mark.django_db
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_a_mutant_makes_a_program_fail(mutant: Mutant, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = [program for name, program in COUNTER_EXAMPLES.items() if name not in PENDING]
+    kept = list(COUNTER_EXAMPLES.values())
     relations.relations.cache_clear()
     mutant.apply(monkeypatch)
     try:
