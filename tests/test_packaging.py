@@ -46,7 +46,14 @@ def test_the_metadata_name_the_license_and_the_extras(distribution):
     assert distribution.metadata["License-Expression"] == "BSD-3-Clause"
     assert distribution.metadata["Requires-Python"] == ">=3.11"
     assert distribution.metadata["Summary"]
-    assert set(distribution.metadata.get_all("Provides-Extra")) == {"benchmarks", "demo", "dev", "mysql", "postgres", "test"}
+    assert set(distribution.metadata.get_all("Provides-Extra")) == {
+        "benchmarks",
+        "demo",
+        "dev",
+        "mysql",
+        "postgres",
+        "test",
+    }
 
 
 def test_the_classifiers_promise_the_versions_that_are_tested(distribution):
