@@ -29,7 +29,7 @@ from autoprefetch.learn.collecting import Collector
 from autoprefetch.learn.profiles import Profile
 from autoprefetch.learn.stores.memory import MemoryStore
 from autoprefetch.loading import Loading
-from autoprefetch.observe import callsites, origins, tracking, writes
+from autoprefetch.observe import callsites, epochs, origins, tracking, writes
 from autoprefetch.observe.marks import mark_of
 from autoprefetch.observe.recordings import Recording
 from autoprefetch.orm import forms, hooks, marks, routes, scopes, states
@@ -74,7 +74,11 @@ class Evaluations(Loading):
     def is_in_scope(self, queryset: AnyQuerySet) -> bool:
         """Tell whether `SCOPE` makes a queryset automatic that carries no mark."""
         config = conf.current()
-        return config.widens and scopes.is_in_scope(queryset, config.scope)
+        if not config.widens:
+            return False
+        with shielded(None, None):
+            return scopes.is_in_scope(queryset, config.scope)
+        return False  # a fault, see `shielded`
 
     def begin(self, queryset: AnyQuerySet, no_prefetches: str = "") -> Run | None:
         """Find the call site of an evaluation and its plan; None when the queryset is to run as plain Django."""
@@ -90,7 +94,7 @@ class Evaluations(Loading):
     def standing_for(self, queryset: AnyQuerySet) -> Standing | None:
         """Find the call site that evaluates; None when the queryset is to run as plain Django."""
         config = conf.current()
-        if config.mode == "off" or not forms.loads_instances(queryset):
+        if config.mode == "off" or epochs.are_given_up() or not forms.loads_instances(queryset):
             return None
         frames = origins.evaluating(config.call_site_depth)
         mark = mark_of(queryset) or origins.mark(frames)
@@ -296,9 +300,10 @@ class Evaluations(Loading):
         writes.forget()
         config = conf.current()
         for key in self.collector.merge():
-            standing, profile = self.standings.get(key), self.store.load(key)
-            if standing is not None and profile is not None and config.learns and config.log_suggestions:
-                with shielded(standing, None):
+            standing = self.standings.get(key)
+            with shielded(standing, None):
+                profile = self.store.load(key)
+                if standing is not None and profile is not None and config.learns and config.log_suggestions:
                     advising.log_once(standing, self.planned_for(standing, profile), profile)
 
     def news_failed(self, key: str, fault: Exception) -> None:
@@ -307,6 +312,7 @@ class Evaluations(Loading):
 
     def reset(self) -> None:
         """Forget everything."""
+        epochs.resume()
         writes.forget()
         forget()
         self.collector = Collector(self.store, self.news_failed)  # recordings of before tell the old one

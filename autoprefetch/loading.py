@@ -187,10 +187,20 @@ class Loading:
             effect = read()
         if effect == NO_EFFECT:
             return
-        epochs.here().move(effect.tables, effect.everything)
+        try:
+            epochs.here().move(effect.tables, effect.everything)
+        except Exception as fault:
+            self.give_up(fault)
         if conf.current().mode != "off":
             with shielded(None, None):
                 writes.wrote(effect.tables, effect.everything)
+
+    def give_up(self, fault: Exception) -> None:
+        """Run everything as plain Django from now on: nobody can tell any more what is stale."""
+        epochs.give_up()
+        with shielded(None, None):
+            for key in {group.recording.key for group in writes.in_use()} or {""}:
+                quarantine(self.standings.get(key), fault)
 
     def begin_request(self) -> None:
         """Let a request that begins see its own writes, and not expire what others have loaded."""

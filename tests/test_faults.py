@@ -19,7 +19,7 @@ from autoprefetch import auto, override, report
 from autoprefetch.advise import advising, logs, suggestions
 from autoprefetch.apply import planning, rewriting
 from autoprefetch.evaluation import engine
-from autoprefetch.observe import callsites, marks, tracking, writes
+from autoprefetch.observe import callsites, epochs, marks, tracking, writes
 from autoprefetch.observe.recordings import Recording
 from autoprefetch.orm import forms, loaded, states
 from tests.databases import count_queries
@@ -253,6 +253,28 @@ def test_a_fault_while_a_write_is_noted_does_not_reach_the_writer(monkeypatch, e
     books[0].save()
     assert Book.objects.filter(title="changed").update(title="changed again") == 1
     assert Book.objects.filter(title="changed again").exists()
+
+
+def test_a_write_that_cannot_be_noted_leaves_the_plain_result(monkeypatch, errors):
+    """The barrier itself fails: what was loaded before is trusted no more, here and elsewhere."""
+
+    def written() -> list[Any]:
+        found = []
+        with transaction.atomic():
+            for book in auto(Book.objects.order_by("pk")):
+                Author.objects.filter(pk=book.author_id).update(name=f"of {book.title}")
+                found.append((book.author.name, book.author.books.count(), [b.author.name for b in auto(Book.objects)]))
+            transaction.set_rollback(True)
+        return found
+
+    with override(MODE="off"):
+        expected = written()
+    for number in range(4):
+        with monkeypatch.context() as patch:
+            if number == 2:
+                patch.setattr(epochs.Epochs, "move", fail)
+            assert written() == expected
+    assert errors()
 
 
 def test_a_fault_in_auto_gives_the_queryset_itself(monkeypatch, errors):

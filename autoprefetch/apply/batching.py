@@ -79,8 +79,11 @@ def one(instance: Model, known: Relation, most: int, entered: Entered) -> Any:
 def _claim(answers: Answers, instance: Model, known: Relation, entered: Entered) -> Any:
     key = answers.key_of(instance) if answers.key_of else None
     if known.kind is Kind.REVERSE_ONE_TO_ONE or known.kind is Kind.ONE_TO_ONE:
+        try:
+            answers.asked.remove(key)
+        except KeyError:  # another thread has just claimed it for the same instance
+            return NOTHING
         found = answers.by_key.pop(key, None)  # its one owner keeps it from now on
-        answers.asked.discard(key)
     else:
         found = answers.by_key.get(key)
     if found is None and known.kind in (Kind.FOREIGN_KEY, Kind.ONE_TO_ONE):

@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from contextvars import ContextVar
+from math import isnan, nan
 from threading import RLock
 from typing import Any
 
@@ -26,11 +27,11 @@ class _Writes:
     __slots__ = ("any", "everything", "tables")
 
     def __init__(self) -> None:
-        self.tables: dict[str, int] = {}
-        self.everything = 0
-        self.any = 0
+        self.tables: dict[str, float] = {}
+        self.everything: float = 0
+        self.any: float = 0
 
-    def note(self, number: int, tables: Iterable[str], everything: bool) -> None:
+    def note(self, number: float, tables: Iterable[str], everything: bool) -> None:
         """Take note of a write; called under the lock."""
         for table in tables:
             self.tables[table] = number
@@ -38,7 +39,7 @@ class _Writes:
             self.everything = number
         self.any = number
 
-    def latest(self, tables: frozenset[str] | None) -> int:
+    def latest(self, tables: frozenset[str] | None) -> float:
         """Return the number of the last write that may have reached one of some tables; None stands for all."""
         if tables is None:
             return self.any
@@ -63,26 +64,50 @@ class Epochs:
         """Take note of a write to tables, or to everything."""
         global _last  # noqa: PLW0603  (one number for the process, which every answer compares first)
         with _lock:
+            if isnan(_last):
+                return
             number = _last + 1
             for writes in self._noted:
                 writes.note(number, tables, everything)
             _last = number  # after the notes: who sees this number sees them too
 
-    def latest(self, tables: frozenset[str] | None) -> int:
+    def latest(self, tables: frozenset[str] | None) -> float:
         """Return the number of the last write that may have reached one of some tables; None stands for all tables."""
         return max(writes.latest(tables) for writes in self._seen)
 
 
-_last = 0
+_last: float = 0  # not a number once a write could not be noted, so that no value ever compares as equally new
 _lock = RLock()  # reentrant: the garbage collector may close a cursor, and so write, in the midst of `move`
 _anywhere, _outside = _Writes(), _Writes()
 _OUTSIDE = Epochs(noted=(_anywhere, _outside), seen=(_anywhere,))
 _here: ContextVar[Epochs] = ContextVar("autoprefetch_epochs", default=_OUTSIDE)
 
 
-def now() -> int:
+def now() -> float:
     """Return the number of the last write in this process."""
     return _last
+
+
+def give_up() -> None:
+    """Let every value be stale, those to come among them: a write could not be noted."""
+    global _last  # noqa: PLW0603
+    _last = nan
+
+
+def are_given_up() -> bool:
+    """Tell whether every value is stale, so that to load more than is asked for would be in vain."""
+    return isnan(_last)
+
+
+def resume() -> None:
+    """Number the writes again; whatever was read before counts as written since."""
+    global _last  # noqa: PLW0603
+    with _lock:
+        if isnan(_last):
+            number = _anywhere.any + 1
+            for noted in (_anywhere, _outside):
+                noted.note(number, (), True)
+            _last = number
 
 
 def here() -> Epochs:
@@ -111,12 +136,12 @@ class Freshness:
 
     __slots__ = ("_asked_at", "_epochs", "_fresh_at", "_once_used", "_tables")
 
-    def __init__(self, tables: frozenset[str] | None, since: int | None = None) -> None:
+    def __init__(self, tables: frozenset[str] | None, since: float | None = None) -> None:
         self._tables = tables
         self._once_used: Freshness | None = None
         self.begin(now() if since is None else since)
 
-    def begin(self, since: int) -> None:
+    def begin(self, since: float) -> None:
         """Begin anew: what was read is no older than a write."""
         self._epochs = here()
         self._asked_at = self._fresh_at = since
@@ -131,14 +156,18 @@ class Freshness:
         last = _last
         if last == self._fresh_at:
             return False
-        if not agree(self._epochs, here()) or self._epochs.latest(self._tables) > self._fresh_at:
-            return True
-        self._fresh_at = last
-        return False
+        # Spelled with what holds, because nothing holds for what is not a number.
+        is_fresh = (
+            not isnan(last) and agree(self._epochs, here()) and self._epochs.latest(self._tables) <= self._fresh_at
+        )
+        if is_fresh:
+            self._fresh_at = last
+        return not is_fresh
 
     def saw_a_write(self) -> bool:
         """Tell whether anything was written to since they were read."""
-        return self._epochs.latest(None) > self._asked_at
+        is_untouched = not isnan(_last) and self._epochs.latest(None) <= self._asked_at
+        return not is_untouched
 
     def used(self) -> Freshness:
         """Return what tells of it from now on, when any write makes it stale."""

@@ -10,7 +10,6 @@ from weakref import ReferenceType, ref
 from django.db.models import Model
 
 from autoprefetch.learn.profiles import Path
-from autoprefetch.observe import epochs
 from autoprefetch.observe.callsites import Location, innermost
 from autoprefetch.observe.epochs import Freshness
 
@@ -66,14 +65,12 @@ class Answers(Freshness):
             self.considered = before
             raise
 
-    def renew(self) -> None:
-        """Forget stale answers, and begin anew."""
-        self.expired += 1
-        self.considered = 0
-        self.begin(epochs.now())
-        self.by_key.clear()
-        self.asked.clear()
-        self.fresh.clear()
+    def renewed(self) -> Answers:
+        """Return what takes the place of stale answers; these stay as they are for a thread that is reading them."""
+        new = Answers(self._tables)
+        new.expired = self.expired + 1
+        new.is_shared = self.is_shared
+        return new
 
 
 class PeerGroup:
@@ -173,5 +170,5 @@ class PeerGroup:
         if answers is None:
             answers = self._answers[key] = Answers(tables)
         elif answers.are_stale():
-            answers.renew()
+            answers = self._answers[key] = answers.renewed()
         return answers

@@ -29,7 +29,7 @@ def track_rows(recording: Recording, rows: list[Any]) -> PeerGroup:
 
 
 def track_branches(
-    recording: Recording, instances: list[Any], branches: Iterable[Branch], since: int | None = None
+    recording: Recording, instances: list[Any], branches: Iterable[Branch], since: float | None = None
 ) -> None:
     """Make the instances peers that a join or a prefetch has loaded along the branches of a plan.
 

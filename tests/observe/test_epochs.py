@@ -150,3 +150,44 @@ def test_threads_that_write_at_once_lose_no_write():
     for thread in threads:
         thread.join()
     assert lost == []
+
+
+# A write that cannot be noted ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def _resumed():
+    yield
+    epochs.resume()
+
+
+@pytest.mark.usefixtures("_resumed")
+@pytest.mark.parametrize("is_request", [True, False])
+def test_nothing_is_fresh_once_a_write_could_not_be_noted(is_request):
+    """Neither what was read before nor what is read after it; from `resume` on, what is read then is fresh again."""
+
+    def work():
+        before = Freshness(TABLES)
+        epochs.give_up()
+        after = Freshness(TABLES)
+        write("c")
+        for value in (before, after, before, after):
+            assert value.are_stale()
+            assert value.saw_a_write()
+        epochs.resume()
+        again = Freshness(TABLES)
+        assert before.are_stale()
+        assert after.are_stale()
+        assert not again.are_stale()
+        assert not again.saw_a_write()
+        write("a")
+        assert again.are_stale()
+
+    in_context(work, is_request=is_request)
+
+
+def test_to_resume_what_was_not_given_up_changes_nothing():
+    value = Freshness(TABLES)
+    epochs.resume()
+    assert not value.are_stale()
+    assert not epochs.are_given_up()
