@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -12,6 +13,9 @@ from tests.equivalence.differential.generating import programs
 from tests.equivalence.differential.programs import Program
 from tests.equivalence.differential.schema import Model
 from tests.equivalence.differential.shrinking import shrunk
+
+PROGRAMS = int(os.environ.get("AUTOPREFETCH_PROGRAMS", "300"))
+"""Programs on SQLite, half of them writing; a nightly run sets AUTOPREFETCH_PROGRAMS=20000."""
 
 CHUNK = 50
 """Programs that are drawn at a time."""

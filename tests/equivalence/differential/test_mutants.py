@@ -6,12 +6,13 @@ from autoprefetch.plan import relations
 from tests.equivalence.differential.counter_examples import COUNTER_EXAMPLES
 from tests.equivalence.differential.differences import FAULT, compared
 from tests.equivalence.differential.mutants import MUTANTS, Mutant
-from tests.equivalence.differential.searching import first_difference
+from tests.equivalence.differential.searching import PROGRAMS, first_difference
 
 BUDGET = 200
 """Programs within which a mutant has to be found."""
 
 
+@pytest.mark.skipif(PROGRAMS < BUDGET, reason=f"AUTOPREFETCH_PROGRAMS asks for {PROGRAMS}, too few to find a mutant")
 @pytest.mark.django_db
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_a_mutant_makes_a_program_fail(mutant: Mutant, monkeypatch: pytest.MonkeyPatch) -> None:

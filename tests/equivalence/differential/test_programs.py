@@ -1,14 +1,9 @@
 """Random programs give what plain Django gives: values, order, exceptions, what is in the database, queries."""
 
-import os
-
 import pytest
 
 from tests.equivalence.differential.differences import compared
-from tests.equivalence.differential.searching import CHUNK, sample, smallest
-
-PROGRAMS = int(os.environ.get("AUTOPREFETCH_PROGRAMS", "300"))
-"""Programs on SQLite, half of them writing; a nightly run sets AUTOPREFETCH_PROGRAMS=20000."""
+from tests.equivalence.differential.searching import CHUNK, PROGRAMS, sample, smallest
 
 BATCH = CHUNK
 """Programs in one test, so that workers share a nightly run."""
