@@ -61,7 +61,7 @@ class Answers(Freshness):
         """Let members be considered again when the query for them fails, as Django refuses it in async code."""
         try:
             yield
-        except BaseException:
+        except BaseException:  # also where a task is cancelled or a person interrupts; it is raised again
             self.considered = before
             raise
 

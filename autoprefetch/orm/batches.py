@@ -8,38 +8,27 @@ values collide. Joist batches by shape in this way.
 
 from __future__ import annotations
 
-import datetime
-import decimal
-import uuid
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from types import NoneType
 from typing import Any
 
 from django.db import connections
-from django.db.models import Avg, Count, IntegerField, Max, Min, Sum, Value
 from django.db.models.expressions import RawSQL
-from django.db.models.functions import Coalesce, Random
+from django.db.models.functions import Random
 from django.db.models.sql.constants import MULTI, SINGLE
 from django.db.models.sql.where import AND, ExtraWhere
 
 from autoprefetch.orm import derivations
+from autoprefetch.orm.aggregates import UNKNOWN, without_rows
 from autoprefetch.orm.effects import nameable
 from autoprefetch.orm.forms import expressions_of, is_totally_ordered
+from autoprefetch.orm.parameters import exactly
 from autoprefetch.orm.statements import reading
 
 _KEY = "autoprefetch_key"
 _PARENTS = "autoprefetch_parents"
 _ARMS = 500  # SQLite's limit on the terms of a compound SELECT
 _PARAMETERS = 30_000  # SQLite's limit on the parameters of a statement is 32,766, PostgreSQL's 65,535
-
-_EXACT = (str, int, bool, bytes, NoneType, uuid.UUID, datetime.date, datetime.timedelta)
-_EXACT_IN_WRITING = (float, decimal.Decimal, datetime.datetime, datetime.time)
-
-_WITHOUT_ROWS = {Count: 0, Sum: None, Avg: None, Max: None, Min: None}
-"""What a database gives for the aggregates that Django writes as they stand, where there is no row."""
-
-_UNKNOWN: Any = object()
 
 Rows = list[tuple[Any, ...]]
 
@@ -108,37 +97,6 @@ def shape_of(compiler: Any, derivation: Any, result_type: str) -> Shape | None:
         return None
     rest = tuple(_KEY if type(param) is _KeyParameter else exactly(param) for param in params)
     return Shape(sql, rest, result_type, compiler.using)
-
-
-def exactly(param: Any) -> Hashable:
-    """Return what equals that of another parameter only where a database finds both equal.
-
-    1, 1.0 and True are equal for Python, and so are decimals of unlike precision. What has no plain type is equal to
-    itself only.
-    """
-    kind = type(param)
-    if kind in _EXACT:
-        return kind, param
-    if kind in _EXACT_IN_WRITING or (isinstance(param, int) and kind.__module__.startswith("psycopg.")):
-        return kind, repr(param)  # psycopg has classes of its own for integers of each size
-    if kind in (list, tuple):
-        return kind, *map(exactly, param)
-    return kind, id(param), _Kept(param)
-
-
-class _Kept:
-    """Keeps a parameter alive, so that its identity is not given to another; all are equal."""
-
-    __slots__ = ("param",)
-
-    def __init__(self, param: Any) -> None:
-        self.param = param
-
-    def __eq__(self, other: object) -> bool:
-        return type(other) is _Kept
-
-    def __hash__(self) -> int:
-        return 0
 
 
 def _place(query: Any, node: Any) -> int | None:
@@ -255,8 +213,8 @@ class _Batch:
         missing = [key for key in keys if found is not None and key not in found]
         if found is not None and missing and not exists:
             # A parent without rows has no group; what its own statement gives is the same for all of them.
-            values = [_without_rows(aggregate) for aggregate in aggregates]
-            row = self.alone(missing[0]) if _UNKNOWN in values else tuple(values)
+            values = [without_rows(aggregate) for aggregate in aggregates]
+            row = self.alone(missing[0]) if UNKNOWN in values else tuple(values)
             found |= {key: [row] for key in missing}
         return found
 
@@ -316,17 +274,6 @@ class _Batch:
                 return None
             found.setdefault(key, []).append((*row[:at], *row[at + 1 :]))
         return found
-
-
-def _without_rows(aggregate: Any) -> Any:
-    """Return the raw value that a database gives for an aggregate where there is no row, or `_UNKNOWN`."""
-    if type(aggregate) in _WITHOUT_ROWS:
-        return _WITHOUT_ROWS[type(aggregate)]
-    if type(aggregate) is Coalesce and isinstance(aggregate.output_field, IntegerField):
-        # A decimal, for one, looks otherwise in the database.
-        sources = map(_without_rows, aggregate.get_source_expressions())
-        return next((found for found in sources if found is not None), None)
-    return aggregate.value if type(aggregate) is Value and type(aggregate.value) is int else _UNKNOWN
 
 
 def _chunks(keys: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:

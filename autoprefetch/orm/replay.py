@@ -17,8 +17,8 @@ from django.db.models.sql.compiler import SQLCompiler
 from django.db.models.sql.constants import MULTI, SINGLE
 
 from autoprefetch.orm import derivations, marks
-from autoprefetch.orm.batches import exactly
 from autoprefetch.orm.engine import Engine
+from autoprefetch.orm.parameters import exactly
 
 FEED = "autoprefetch_feed"
 

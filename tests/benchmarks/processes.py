@@ -50,7 +50,7 @@ def lines_of(command: Sequence[str], folder: str, database: str, environment: Ma
         assert process.stdout is not None
         try:
             yield from process.stdout
-        except BaseException:
+        except BaseException:  # also where whoever reads stops early or interrupts: no process is left behind
             process.terminate()
             raise
     if process.returncode:

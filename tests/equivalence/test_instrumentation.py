@@ -125,8 +125,8 @@ def test_d3_the_cache_of_a_prefetch_stays_in_use(database: str) -> None:
 FILES = {
     "a project in a folder that sounds like it": ("/srv/my-site-packages/shop/views.py", True),
     "a project in a folder that is called so": ("/srv/site-packages/shop/views.py", True),
-    "a project in a folder of Debian's name": ("/home/me/dist-packages/shop/views.py", True),
-    "an editable install": ("/home/me/src/shop/views.py", True),
+    "a project in a folder of Debian's name": ("/srv/dist-packages/shop/views.py", True),
+    "an editable install": ("/srv/src/shop/views.py", True),
     "an installed library": (f"{sysconfig.get_path('purelib')}/shop/views.py", False),
     "the standard library": (f"{sysconfig.get_path('stdlib')}/shop/views.py", False),
 }

@@ -15,7 +15,7 @@ import pytest
 from autoprefetch.apply import batching
 from autoprefetch.observe import epochs, tracking
 from autoprefetch.observe.epochs import Epochs, Freshness
-from autoprefetch.orm import batches, likeness, singles, states
+from autoprefetch.orm import batches, likeness, parameters, singles, states
 from autoprefetch.plan import relations
 from autoprefetch.plan.relations import Kind
 from tests.equivalence.differential.schema import Model
@@ -111,7 +111,7 @@ def a_key_is_taken_by_its_value(patch: Patch) -> None:
 
     def shape_of(compiler: Any, derivation: Any, result_type: str) -> Any:
         shape = plain(compiler, derivation, result_type)
-        key = batches.exactly(getattr(derivation.instance, derivation.key_name))
+        key = parameters.exactly(getattr(derivation.instance, derivation.key_name))
         return shape and replace(shape, params=tuple("key" if param == key else param for param in shape.params))
 
     patch.setattr(batches, "shape_of", shape_of)
