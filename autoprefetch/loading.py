@@ -10,7 +10,7 @@ from django.db.models import Model
 from django.db.models.sql.constants import MULTI
 
 from autoprefetch import conf
-from autoprefetch.apply import batching, planning, rewriting
+from autoprefetch.apply import batching, planning, recalling, rewriting
 from autoprefetch.apply.batching import NOTHING
 from autoprefetch.apply.standing import Standing, Standings
 from autoprefetch.errors import LazyLoadError
@@ -86,8 +86,8 @@ class Loading:
         if conf.current().mode not in ("auto", "apply"):
             return False
         with shielded(self.standing_of(instance), queryset.db):
-            known = batching.recall(derivation, queryset)
-            rows = batching.claim(known, derivation) if known is not None else None
+            known = recalling.recall(derivation, queryset)
+            rows = recalling.claim(known, derivation) if known is not None else None
             if known is None or rows is None:
                 return False
             group = states.group_of(instance)

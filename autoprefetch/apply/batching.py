@@ -10,8 +10,9 @@ from django.core.exceptions import EmptyResultSet, FieldError
 from django.db import NotSupportedError, router
 from django.db.models import Model
 
+from autoprefetch.apply import recalling
 from autoprefetch.observe.peers import Answers, PeerGroup
-from autoprefetch.orm import batches, forms, likeness, replay, singles, states
+from autoprefetch.orm import batches, forms, replay, singles, states
 from autoprefetch.plan.relations import Kind, Relation
 
 FIRST = 100
@@ -25,9 +26,6 @@ MOST = 30_000
 
 MISSES = 2
 """Batches of one shape that a write expired, or that only their own instance used, before it stays lazy."""
-
-SHAPES = 8
-"""Shapes of one relation that an evaluation recognises without compiling them."""
 
 Entered = Callable[[list[Any]], None]
 
@@ -158,53 +156,6 @@ class Touched:
     most: int
 
 
-@dataclass(frozen=True, slots=True)
-class Recalled:
-    """A peer's queryset that was answered before, to recognise the next one by, without compiling it.
-
-    It holds no queryset, which would hold the peer.
-    """
-
-    making: replay.Making
-    query: Any
-    node: Any
-    step: str
-    answers: Answers
-
-
-def recall(derivation: Any, queryset: Any) -> Recalled | None:
-    """Return what answers a peer's queryset, if one like it was answered before and the answers still hold."""
-    group: PeerGroup = states.group_of(derivation.instance)
-    recalled: Recalled
-    for recalled in group.recalled.get(derivation.name, ()):
-        if (
-            replay.making_of(queryset) == recalled.making
-            and likeness.are_alike(queryset.query, derivation.node, recalled.query, recalled.node)
-            and not recalled.answers.are_stale()
-        ):
-            return recalled
-    return None
-
-
-def remember(touched: Touched, queryset: Any, step: str, answers: Answers) -> None:
-    """Remember a queryset that was answered from a batch."""
-    derivation = touched.derivation
-    known = states.group_of(derivation.instance).recalled.setdefault(derivation.name, [])
-    making = replay.making_of(queryset)
-    if len(known) < SHAPES and making is not None and likeness.is_simple(queryset.query):
-        query, node = likeness.kept(queryset.query, derivation.node)
-        known.append(Recalled(making, query, node, step, answers))
-
-
-def claim(recalled: Recalled, derivation: Any) -> list[Any] | None:
-    """Return the instances of a peer from the answers; None when it has none waiting."""
-    key = batches.prepared_key(derivation, derivation.key)
-    rows = recalled.answers.fresh.pop(key, None)
-    if rows is not None:
-        recalled.answers.is_shared = True
-    return rows
-
-
 def raw_rows(touched: Touched) -> Sequence[Any] | None:
     """Return the raw rows of a peer's own statement from a batch; None when it has to run by itself."""
     answered = _answered(touched)
@@ -227,7 +178,7 @@ def instances(touched: Touched, queryset: Any, asked: Any, step: str, entered: E
     answers, key, new = answered
     making = replay.making_of(queryset)
     if new and making is not None:
-        remember(touched, asked, step, answers)
+        recalling.remember(touched.derivation, asked, step, answers)
         answers.making = making
         made = replay.hydrate(queryset, [row for one_key in new for row in answers.by_key.get(one_key, ())])
         entered(made)
