@@ -28,14 +28,14 @@ from tests.test_faults import logging_to
 
 pytestmark = pytest.mark.usefixtures("library")
 
-PARTS = ("advise", "apply", "evaluation", "learn", "loading", "observe", "orm", "plan")
+PARTS = ("advise", "apply", "evaluation", "learn", "loading", "observe", "orm", "plan", "streaming")
 
 #: What has no plain Django behind it to fall back to, and why.
 EXEMPT = {
     "it is the seam itself, and its steps are in the table": (
         "evaluation.Evaluations.evaluate evaluation.Evaluations.begin evaluation.Evaluations.fetch "
-        "evaluation.Evaluations.rewritten evaluation.Evaluations.load_ahead evaluation.Evaluations.stream "
-        "evaluation.Evaluations.opened evaluation.Evaluations.streamed evaluation.Evaluations.finish "
+        "evaluation.Evaluations.rewritten evaluation.Evaluations.load_ahead streaming.Streaming.stream "
+        "streaming.Streaming.opened streaming.Streaming.streamed streaming.Streaming.finish "
         "evaluation.Evaluations.is_in_scope loading.Loading.load_alone "
         "loading.Loading.load_set loading.Loading.recalled loading.Loading.replay loading.Loading.recognise "
         "loading.Loading.load_column loading.Loading.touch loading.Loading.wrote loading.Loading.standing_of"
