@@ -391,7 +391,8 @@ def test_a15_what_child_tasks_write_is_seen_by_their_parent(database: str) -> No
     assert mentors == ["None", "Ada", "Ada", "None", "Bo", "Bo", "None", "None"]
 
 
-def test_a15_what_child_tasks_write_is_seen_where_nobody_else_has_evaluated(database: str) -> None:
+@pytest.mark.parametrize("evaluates", [False, True], ids=["only writes", "evaluates too"])
+def test_a15_what_child_tasks_write_is_seen_by_one_another(evaluates: bool, database: str) -> None:
     """The rows come from a child, too: the parent's own context has never heard of them."""
 
     async def load() -> list[Author]:
@@ -400,6 +401,9 @@ def test_a15_what_child_tasks_write_is_seen_where_nobody_else_has_evaluated(data
         return authors
 
     async def write() -> None:
+        if evaluates:
+            tags = [tag async for tag in auto(Tag.objects.all())]
+            assert await tags[0].books.acount()
         await Book.objects.filter(author__name="Bo").adelete()
 
     async def view() -> Any:
