@@ -90,7 +90,11 @@ def test_what_asks_the_database_again_asks_once_for_all(is_callers: bool, consum
         assert run.queries <= 4, run.log
 
 
-@pytest.mark.parametrize("consumer", [*CACHED, *AGAIN])
+#: From Django 6.1, `order_by().first()` has no ordering at all: after an update, which row is first is chance.
+WRITTEN_PAST = [consumer for consumer in [*CACHED, *AGAIN] if not consumer.startswith("unordered")]
+
+
+@pytest.mark.parametrize("consumer", WRITTEN_PAST)
 def test_a_cache_that_was_written_past_is_not_asked(consumer: str, database: str) -> None:
     """What was loaded ahead, and not by the caller, answers after a write as the database does."""
     answer = {**CACHED, **AGAIN}[consumer]
