@@ -12,7 +12,7 @@ from django.db.models import Model
 
 from autoprefetch.apply import recalling
 from autoprefetch.observe.peers import Answers, PeerGroup
-from autoprefetch.orm import batches, forms, replay, singles, states
+from autoprefetch.orm import batches, caches, forms, replay, singles, states
 from autoprefetch.plan.relations import Kind, Relation
 
 FIRST = 100
@@ -88,7 +88,7 @@ def _claim(answers: Answers, instance: Model, known: Relation, entered: Entered)
         return NOTHING  # a key without a row: Django's own query raises what it raises
     if found is not None and answers.saw_a_write():
         # What the row has cached may be older than the write; plain Django gives each instance a row of its own.
-        found = singles.renewed(found)
+        found = caches.renewed(found)
         entered([found])
     states.claimed(instance, known.name)
     singles.give(instance, known, found)

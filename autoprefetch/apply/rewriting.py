@@ -9,7 +9,7 @@ from typing import Any
 from django.db import router
 from django.db.models import Prefetch, QuerySet, prefetch_related_objects
 
-from autoprefetch.orm import forms, loaded, marks, singles
+from autoprefetch.orm import forms, loaded, marks, sharing, singles
 from autoprefetch.orm.counting import QueryCount
 from autoprefetch.plan.plans import Branch, Method, Plan, joins_of
 from autoprefetch.plan.relations import Kind, Relation
@@ -18,13 +18,12 @@ from autoprefetch.plan.relations import Kind, Relation
 def with_joins(queryset: marks.AnyQuerySet, plan: Plan) -> Any:
     """Return what runs a queryset with the joins of a plan; it is not automatic itself."""
     joins = plan.joins()
-    return marks.unmarked(queryset).select_related(*joins) if joins else marks.runnable(queryset)
+    return sharing.joined(marks.unmarked(queryset), joins) if joins else marks.runnable(queryset)
 
 
 def joined(queryset: Any, branches: tuple[Branch, ...]) -> Any:
     """Return a queryset with the joins that branches ask for; itself when they ask for none."""
-    joins = joins_of(branches)
-    return queryset.select_related(*joins) if joins else queryset
+    return sharing.joined(queryset, joins_of(branches))
 
 
 def load_ahead(rows: list[Any], plan: Plan, using: str, most: int) -> int:
@@ -84,7 +83,7 @@ def _load_level(instances: list[Any], known: Relation, branches: list[Branch], u
 def _lookup(branch: Branch) -> str | Prefetch[Any]:
     joins = joins_of(branch.below)
     name = branch.relation.name
-    return Prefetch(name, _base(branch).select_related(*joins)) if joins else name
+    return Prefetch(name, sharing.joined(_base(branch), joins)) if joins else name
 
 
 def _base(branch: Branch) -> QuerySet[Any]:
@@ -94,7 +93,7 @@ def _base(branch: Branch) -> QuerySet[Any]:
 def _generic_lookup(name: str, variants: list[Branch], using: str) -> str | Prefetch[Any]:
     """Return the lookup of a generic foreign key, with a queryset for each model that has something joined to it."""
     joined = [(branch, joins) for branch in variants if (joins := joins_of(branch.below))]
-    querysets = [_base(branch).using(using).select_related(*joins) for branch, joins in joined]
+    querysets = [sharing.joined(_base(branch).using(using), joins) for branch, joins in joined]
     return forms.generic_prefetch(name, querysets) if querysets else name
 
 

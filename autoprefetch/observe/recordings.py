@@ -109,6 +109,10 @@ class Recording:
         """Count instances that joined the peers at a path."""
         self._sizes[path] = self._sizes.get(path, 0) + instances
 
+    def shared(self, path: Path, rows: int) -> None:
+        """Count the rows that share the instances of a to-one path; plain Django gives each row one of its own."""
+        self._claims[path] = self._claims.get(path, 0) + rows
+
     def evaluated(self, rows: int, own: int, ahead: int) -> None:
         """Count the rows of the root query, the queries of the caller's own queryset, and those that loaded ahead."""
         self._new["rows"] += rows
@@ -143,7 +147,7 @@ class Recording:
         """Count the instances that a lazy load brought."""
         self._counts[path].rows += rows
         if is_to_one:
-            self._claims[path] = self._claims.get(path, 0) + 1
+            self.shared(path, 1)
         self._tell()
 
     def refused(self, path: Path) -> None:

@@ -71,9 +71,10 @@ def _enter_joined(recording: Recording, branch: Branch, parents: list[Any]) -> l
         return parents
     group = _group_at(recording, branch.path, branch.target)
     column = next(iter(branch.relation.columns), "")
-    new = states.enter_joined(parents, branch.relation.cache, column, group)
+    new, referring = states.enter_joined(parents, branch.relation.cache, column, group)
     group.joined_by(new)
     recording.entered(branch.path, len(new))
+    recording.shared(branch.path, referring)
     return new
 
 

@@ -3,7 +3,8 @@
 A to-one value waits beside `_state.fields_cache` and enters it when it is first used; from then on it stays, as a value
 that Django has loaded lazily does. If a write came first, it is as if nothing had been loaded. Django uses `[]`, `in`,
 `del` and `copy()` on this dict (fields/mixins.py and `Model.__getstate__`, 5.2 to 6.1), other code `get` and `pop`; all
-agree. Copies and pickles get a plain dict with what was used, as in plain Django.
+agree. Copies and pickles get a plain dict with what was used, as in plain Django. A row that several others share is
+handed out to each of them, until a write: then each gets one of its own.
 
 A prefetched to-many set is the same until it is first handed out. Handed out again it expires with any write, since its
 rows keep what they have loaded by then, where plain Django makes new ones each time.
@@ -12,10 +13,12 @@ rows keep what they have loaded by then, where plain Django makes new ones each 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
 from typing import Any, Protocol
 
 from django.db.models import Model
 
+from autoprefetch.orm import states
 from autoprefetch.plan.relations import Relation
 
 AHEAD = "autoprefetch_ahead"
@@ -26,7 +29,10 @@ class Ahead(Protocol):
     """Tells of values that were loaded ahead whether they still hold."""
 
     def are_stale(self) -> bool:
-        """Tell whether a write came after they were loaded."""
+        """Tell whether a write came after they were loaded that they may not survive."""
+
+    def saw_a_write(self) -> bool:
+        """Tell whether anything was written to after they were loaded."""
 
     def used(self) -> Ahead:
         """Return what tells it of a set that was handed out."""
@@ -57,9 +63,12 @@ class WaitingCache(dict[str, Any]):
         if name not in waiting:
             raise KeyError(name)
         value = waiting[name]
-        if self._ahead[name].are_stale():
+        ahead = self._ahead[name]
+        if ahead.are_stale():
             waiting.pop(name, None)
             raise KeyError(name)
+        if value is not None and states.was_handed_out(value) and ahead.saw_a_write():
+            value = renewed(value)
         _set(self, name, value)  # before it leaves the other dict: a thread beside this one finds it in either
         waiting.pop(name, None)
         return value
@@ -81,6 +90,13 @@ class WaitingCache(dict[str, Any]):
         """Let more values wait."""
         self._ahead = {**self._ahead, **ahead}
         self._waiting.update((name, super(WaitingCache, self).pop(name)) for name in names)
+
+    def anew(self) -> WaitingCache:
+        """Return a cache where all that has waited here waits again."""
+        return WaitingCache({name: self.peek(name) for name in self._ahead if self._has(name)}, self._ahead)
+
+    def _has(self, name: str) -> bool:
+        return super().__contains__(name) or name in self._waiting
 
     def _settle(self) -> None:
         """Hand out all that waits, for whoever looks at the dict as a whole."""
@@ -111,7 +127,7 @@ class WaitingCache(dict[str, Any]):
     def pop(self, name: str, *default: Any) -> Any:
         """Take a value out."""
         if self._waits(name):
-            return self._waiting.pop(name)
+            self[name]
         return super().pop(name, *default)
 
     def setdefault(self, name: str, default: Any = None) -> Any:
@@ -156,6 +172,21 @@ class WaitingCache(dict[str, Any]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return dict, (self.copy(),)
+
+
+def renewed(instance: Any) -> Any:
+    """Return another instance of a row that several others share, for one that asks after a write.
+
+    What the shared one has loaded may be older than the write, where plain Django gives each its own; what was loaded
+    along with it waits again.
+    """
+    fresh, cache = copy(instance), instance._state.fields_cache
+    fresh._state.fields_cache = cache.anew() if type(cache) is WaitingCache else {}
+    fresh.__dict__.pop("_prefetched_objects_cache", None)
+    group = states.group_of(instance)
+    if group is not None:
+        group.joined_by(states.enter([fresh], group))
+    return fresh
 
 
 def keep_waiting(instances: Iterable[Model], ahead: Mapping[str, Ahead]) -> None:

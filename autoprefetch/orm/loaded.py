@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import Model
 
+from autoprefetch.orm import sharing
 from autoprefetch.orm.caches import peek, prefetched
 from autoprefetch.plan.relations import Relation
 
@@ -34,3 +35,4 @@ def plain_again(instances: Iterable[Model], known: Relation, select_related: Any
         rows = prefetched(instance, known)
         if rows is not None:
             rows._query.select_related = select_related
+            rows._query.__dict__.pop(sharing.ATTRIBUTE, None)

@@ -16,7 +16,7 @@ from django.db.models.sql import Query
 from django.db.models.sql.compiler import SQLCompiler
 from django.db.models.sql.constants import MULTI, SINGLE
 
-from autoprefetch.orm import derivations, marks
+from autoprefetch.orm import derivations, marks, sharing
 from autoprefetch.orm.engine import Engine
 from autoprefetch.orm.parameters import exactly
 
@@ -33,6 +33,7 @@ def install(engine: Engine) -> None:
         if FEED in state:
             self.setup_query()
             self.has_extra_select = False
+            sharing.share(self)
             return [state[FEED]]
         derivation = state.get(derivations.ATTRIBUTE)
         if result_type == SINGLE and derivations.ATTRIBUTE not in state:
@@ -42,7 +43,10 @@ def install(engine: Engine) -> None:
             rows = engine.replay(self, derivation, result_type)
             if rows is not None:
                 return (rows[0] if rows else None) if result_type == SINGLE else [rows]
-        return plain(self, result_type, *args, **kwargs)
+        found = plain(self, result_type, *args, **kwargs)
+        if sharing.ATTRIBUTE in state:
+            sharing.share(self)
+        return found
 
     SQLCompiler.execute_sql = execute_sql  # type: ignore[method-assign]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Hashable
-from copy import copy
 from functools import cache
 from operator import attrgetter
 from typing import Any
@@ -16,7 +15,7 @@ from django.db.models.fields.related_descriptors import (
     ReverseOneToOneDescriptor,
 )
 
-from autoprefetch.orm import states
+from autoprefetch.orm import sharing, states
 from autoprefetch.plan.relations import Kind, Relation
 
 
@@ -63,7 +62,7 @@ def load(
         rows, key_of_row, key_of_instance = _forward(descriptor, instances, joins)
     else:
         rows, key_of_row, key_of_instance, *_ = descriptor.get_prefetch_querysets(instances)
-        rows = rows.select_related(*joins) if joins else rows
+        rows = sharing.joined(rows, joins)
     found = {key_of_row(row): row for row in rows}
     if known.kind in (Kind.ONE_TO_ONE, Kind.REVERSE_ONE_TO_ONE):
         # Django lets each row know its instance here already, which would keep the instances alive.
@@ -105,15 +104,7 @@ def _forward(
     rows = descriptor.get_queryset(instance=instances[0])
     rows = rows.filter(**{f"{target.attname}__in": {key_of_instance(instance) for instance in instances}})
     rows.query.clear_ordering()
-    return (rows.select_related(*joins) if joins else rows), key_of_row, key_of_instance
-
-
-def renewed(instance: Any) -> Any:
-    """Return a copy of an instance as it was loaded, with nothing cached on it."""
-    fresh = copy(instance)
-    fresh._state.fields_cache = {}
-    fresh.__dict__.pop("_prefetched_objects_cache", None)
-    return fresh
+    return sharing.joined(rows, joins), key_of_row, key_of_instance
 
 
 def _back(descriptor: Any, known: Relation) -> str:

@@ -74,7 +74,7 @@ def _fetched(fetcher: Any, instance: Model) -> Any:
 
 _ATTRIBUTE = "autoprefetch_peers"
 _CLAIMS = "autoprefetch_claims"
-
+_SHARED = "autoprefetch_shared"
 
 _NO_CLAIMS: dict[str, int] = {}
 DANGLING = -1
@@ -104,8 +104,26 @@ def enter(instances: Iterable[Any], group: object) -> list[Any]:
     return entered
 
 
-def enter_joined(parents: list[Any], name: str, column: str, group: object) -> list[Any]:
-    """Make the rows that a join has just made members of a peer group, and return them; no two parents share one.
+def is_shared(instance: Model) -> None:
+    """Take note that an instance may be the related row of several others."""
+    instance._state.__dict__[_SHARED] = False
+
+
+def was_handed_out(instance: Model) -> bool | None:
+    """Take note that a related row is handed out to one of its parents.
+
+    Returns:
+        whether it was before, to this parent or another; None where it is not shared.
+    """
+    state = instance._state.__dict__
+    before: bool | None = state.get(_SHARED)
+    if before is False:
+        state[_SHARED] = True
+    return before
+
+
+def enter_joined(parents: list[Any], name: str, column: str, group: object) -> tuple[list[Any], int]:
+    """Make the rows that a join has just made members of a peer group; return those, and how many parents have one.
 
     Where the join found no row for a key, as within a transaction whose constraints are deferred, the relation is as if
     it had not been loaded: a lazy load raises what it raises.
@@ -116,16 +134,19 @@ def enter_joined(parents: list[Any], name: str, column: str, group: object) -> l
         column: the attribute that holds the key of the joined row; "" where the joined row holds that of the parent.
         group: their peer group.
     """
-    entered = []
+    entered, found = [], 0
     for parent in parents:
         row = parent._state.fields_cache.get(name)
         if row is not None:
+            found += 1
             # On Django 6.1 it has the fetch mode of its parent (`RelatedPopulator`, models/query.py).
-            row._state.autoprefetch_peers = group
-            entered.append(row)
+            state = row._state.__dict__
+            if state.get(_ATTRIBUTE) is not group:
+                state[_ATTRIBUTE] = group
+                entered.append(row)
         elif column and parent.__dict__.get(column) is not None:
             parent._state.fields_cache.pop(name, None)
-    return entered
+    return entered, found
 
 
 def claims(instance: Model, name: str) -> int:
@@ -167,6 +188,7 @@ def install() -> None:
         kept: dict[str, Any] = plain(self)
         kept.pop(_ATTRIBUTE, None)
         kept.pop(_CLAIMS, None)
+        kept.pop(_SHARED, None)
         if FETCH_ONE is not None and kept.get("fetch_mode") is TRACKED:
             kept["fetch_mode"] = FETCH_ONE
         return kept

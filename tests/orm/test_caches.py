@@ -12,6 +12,7 @@ from autoprefetch.observe.epochs import Freshness
 from autoprefetch.orm.caches import WaitingCache, keep_waiting, peek
 from tests.library.models import Book
 
+FIRST, SECOND, OTHER = Book(title="first"), Book(title="second"), Book(title="other")
 FRESH, STALE = Freshness(frozenset({"a_table"})), Freshness(frozenset({"another_table"}))
 
 
@@ -24,7 +25,9 @@ def _stale() -> None:
 
 @pytest.fixture
 def cache() -> WaitingCache:
-    found = WaitingCache({"fresh": 1, "stale": 2, "null": None}, {"fresh": FRESH, "stale": STALE, "null": FRESH})
+    found = WaitingCache(
+        {"fresh": FIRST, "stale": SECOND, "null": None}, {"fresh": FRESH, "stale": STALE, "null": FRESH}
+    )
     found["set"] = 3
     return found
 
@@ -32,10 +35,10 @@ def cache() -> WaitingCache:
 def test_what_waits_is_there(cache):
     """By each way of looking at one value."""
     assert "fresh" in cache
-    assert cache["fresh"] == 1
+    assert cache["fresh"] is FIRST
     assert cache.get("null", 5) is None
     assert cache.setdefault("set", 5) == 3
-    assert cache.pop("fresh") == 1
+    assert cache.pop("fresh") is FIRST
     assert "fresh" not in cache
 
 
@@ -52,9 +55,9 @@ def test_what_is_stale_is_missing(cache, ask):
 
 def test_what_was_used_stays(cache):
     """A write after the first use does not take it away."""
-    assert cache["fresh"] == 1
+    assert cache["fresh"] is FIRST
     epochs.here().move({"a_table"}, False)
-    assert cache["fresh"] == 1
+    assert cache["fresh"] is FIRST
     assert cache.get("null", 5) == 5
 
 
@@ -77,27 +80,28 @@ def test_what_is_set_or_deleted_waits_no_longer(cache):
 @pytest.mark.parametrize("whole", [dict, lambda c: {**c}, lambda c: dict(c.items()), lambda c: {n: c[n] for n in c},
                                    lambda c: dict(zip(c.keys(), c.values(), strict=True))])  # fmt: skip
 def test_the_dict_as_a_whole_has_all_that_is_not_stale(cache, whole):
-    assert whole(cache) == {"fresh": 1, "null": None, "set": 3}
+    assert whole(cache) == {"fresh": FIRST, "null": None, "set": 3}
     assert len(cache) == 3
 
 
 def test_copies_have_what_was_used(cache):
     """They are plain dicts, as those of rows that plain Django has loaded."""
-    assert cache["fresh"] == 1
+    assert cache["fresh"] is FIRST
     for copied in (cache.copy(), copy.copy(cache), copy.deepcopy(cache), pickle.loads(pickle.dumps(cache))):
         assert type(copied) is dict
-        assert copied == {"fresh": 1, "set": 3}
+        assert copied.keys() == {"fresh", "set"}
+        assert copied["fresh"].title == "first"
 
 
 def test_rows_may_come_more_than_once():
     """Several parents share a prefetched row; what it was given in between waits as well."""
     book = Book(title="x")
-    book._state.fields_cache = {"author": 1, "mine": 2}
+    book._state.fields_cache = {"author": OTHER, "mine": 2}
     keep_waiting([book, book], {"author": FRESH})
     book._state.fields_cache["publisher"] = 3
     keep_waiting([book, book], {"publisher": STALE})
-    assert peek(book, "author") == 1
-    assert dict(book._state.fields_cache) == {"author": 1, "mine": 2}
+    assert peek(book, "author") is OTHER
+    assert dict(book._state.fields_cache) == {"author": OTHER, "mine": 2}
 
 
 def test_rows_without_a_value_keep_their_dict():
