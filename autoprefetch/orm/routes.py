@@ -5,9 +5,11 @@ Kept in a context variable from the moment when Django knows it, so that no stac
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from contextvars import ContextVar
 from functools import wraps
+from types import FrameType
 from typing import Any
 
 from django.core.handlers.asgi import ASGIHandler
@@ -37,7 +39,8 @@ def left() -> None:
 
 
 def install(engine: Engine) -> None:
-    """Follow what Django runs."""
+    """Follow what Django runs, from the request on that runs now."""
+    _route.set(_running_now(sys._getframe(1)))
     wsgi: Any = WSGIHandler
     wsgi.__call__ = _serving(wsgi.__call__, engine)
     asgi: Any = ASGIHandler
@@ -51,6 +54,20 @@ def install(engine: Engine) -> None:
         return
     task: Any = Task
     task.call = _running(task.call, lambda self: f"task {self.module_path}")
+
+
+def _running_now(frame: FrameType | None) -> str:
+    """Return the route of the request that a frame runs for: the first `auto()` call may well be that of a view."""
+    while frame is not None:
+        if frame.f_code in (END_OF_VIEW, _handler._get_response_async.__code__):
+            request = frame.f_locals["request"]
+            return _name(request, request.resolver_match) if request.resolver_match else ""
+        frame = frame.f_back
+    return ""
+
+
+def _name(request: Any, match: Any) -> str:
+    return f"{'GET' if request.method == 'HEAD' else request.method} {match.route}"
 
 
 # Where a server calls Django; the handlers of the test client have no part in it.
@@ -76,7 +93,7 @@ def _resolving(plain: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(plain)
     def resolve_request(self: Any, request: Any) -> Any:
         match = plain(self, request)
-        _route.set(f"{'GET' if request.method == 'HEAD' else request.method} {match.route}")
+        _route.set(_name(request, match))
         return match
 
     return resolve_request

@@ -87,6 +87,33 @@ print(PLAIN, inside < 4, loop() > 10)
     assert run(body, {}, []) == "True True True"
 
 
+def test_the_first_request_of_a_process_has_its_route_too():
+    """Its `auto()` call hooks Django in the midst of it; what it shows is of use to the second request."""
+    body = """
+import autoprefetch
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import path
+
+
+def view(request, page):
+    permissions = autoprefetch.auto(Permission.objects.order_by("pk"))
+    return HttpResponse([permission.content_type.model for permission in permissions])
+
+
+urlpatterns = [path("permissions/<int:page>/", view)]
+counts = []
+with override_settings(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"], LOGGING_CONFIG=None):
+    for page in range(3):
+        with CaptureQueriesContext(connection) as queries:
+            Client().get(f"/permissions/{page}/")
+        counts.append(len(queries))
+(site,) = autoprefetch.report().call_sites
+print(PLAIN, counts, "GET permissions/<int:page>/" in site.key)
+"""
+    assert run(body, {"LOG_SUGGESTIONS": False}, []) == "True [2, 1, 1] True"
+
+
 def test_a_label_of_no_installed_model_is_a_check_error_that_names_it():
     """And autoprefetch is off until it is mended."""
     body = """
