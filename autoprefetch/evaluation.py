@@ -173,6 +173,7 @@ class Evaluations(Streaming):
         """Return what the next evaluation of a call site would load ahead."""
         if standing.form is None or standing.quarantined:
             return Plan(Model)
+        planning.replan_below(standing, profile, conf.current())
         return planning.plan(standing, profile, standing.form, conf.current())[0]
 
     def settle(self, **kwargs: object) -> None:

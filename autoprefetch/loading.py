@@ -109,7 +109,7 @@ class Loading:
     def branches_below(self, touch: tracking.Touch, queryset: AnyQuerySet) -> tuple[Branch, ...]:
         """Plan what is joined below a derived query."""
         standing = self.standings.get(touch.recording.key)
-        if standing is None or not planning.knows_below(touch.recording.profile, touch.path):
+        if standing is None:
             return ()
         return planning.below(standing, touch.recording.profile, queryset, touch.path, touch.known, conf.current())
 

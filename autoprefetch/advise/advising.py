@@ -10,7 +10,7 @@ from autoprefetch.advise.reports import CallSiteReport
 from autoprefetch.advise.sources import names_at, source_of
 from autoprefetch.advise.suggestions import Suggestion, suggestion_for
 from autoprefetch.advise.writing import DerivedQuery
-from autoprefetch.apply.standing import Standing, profile_state
+from autoprefetch.apply.standing import Standing
 from autoprefetch.learn.profiles import Path, Profile, Usage, is_derived
 from autoprefetch.orm.derivations import shape_of_chain
 from autoprefetch.plan.forms import target_of
@@ -70,7 +70,8 @@ def suggestion(standing: Standing, plan: Plan, profile: Profile) -> Suggestion |
 
 def log_once(standing: Standing, plan: Plan, profile: Profile) -> None:
     """Log the suggestion for a plan, unless the same code was logged for the call site before."""
-    state = (profile_state(profile), plan)
+    derived = tuple((path, usage.built) for path, usage in profile.usages.items() if is_derived(path))
+    state = (plan, derived, tuple(standing.below.items()))
     if state == standing.advised:
         return  # reading and parsing the source again would cost more than the request
     standing.advised = state

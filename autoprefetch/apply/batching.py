@@ -220,7 +220,7 @@ def _answered(touched: Touched) -> tuple[Answers, Any, Sequence[Any]] | None:
     before = answers.considered
     keys = _keys(group, answers, touched)
     with answers.considering(before):
-        found = batches.rows_by_key(touched.compiler, derivation, touched.result_type, keys) if len(keys) > 1 else None
+        found = batches.rows_by_key(touched.compiler, derivation, shape, keys) if len(keys) > 1 else None
     if found is None:
         group.misses[form] = MISSES if len(keys) > 1 else 0
         return None

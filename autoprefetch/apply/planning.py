@@ -46,15 +46,27 @@ def below(
     standing: Standing, profile: Profile, queryset: Any, path: Path, known: Relation, config: Config
 ) -> tuple[Branch, ...]:
     """Plan what is joined to a derived query; what is not joined is batched when it is touched."""
+    standing.derived[path] = (forms.form_of(queryset), known)
+    return _below(standing, profile, path, config).branches if knows_below(profile, path) else ()
+
+
+def replan_below(standing: Standing, profile: Profile, config: Config) -> None:
+    """Plan what will be joined to the derived queries of a call site, so that it can be advised."""
+    for path in list(standing.derived):
+        if knows_below(profile, path):
+            _below(standing, profile, path, config)
+
+
+def _below(standing: Standing, profile: Profile, path: Path, config: Config) -> Plan:
+    form, known = standing.derived[path]
     chosen = replace(choices(standing, config), ahead=False)
-    form = forms.form_of(queryset)
     key = (path, profile_state(profile), form, chosen)
     plan = standing.plans.get(key)
     if plan is None:
         plan = plan_below(profile, form, path, known, _form_of_base, chosen)
         standing.keep(key, plan)
     standing.below[path] = plan
-    return plan.branches
+    return plan
 
 
 def _form_of_base(known: Relation, target: type[Model]) -> Form:

@@ -12,6 +12,7 @@ from autoprefetch.observe.callsites import CallSite
 from autoprefetch.observe.marks import Mark
 from autoprefetch.plan.forms import Form
 from autoprefetch.plan.plans import Plan
+from autoprefetch.plan.relations import Relation
 
 _FORMS = 16  # forms of a queryset that one call site keeps plans for
 
@@ -21,6 +22,10 @@ class Standing:
     """One call site in this process: the plans made for it, and what was done about them.
 
     Plans are kept by the state of the profile and the form of the queryset that they were made from.
+
+    Attributes:
+        derived: the derived queries that were batched, each with its form and the relation that it starts from.
+        below: what is joined to them.
     """
 
     site: CallSite
@@ -29,6 +34,7 @@ class Standing:
     plan: Plan | None = None
     quarantined: str = ""
     plans: dict[Hashable, Plan] = field(default_factory=dict)
+    derived: dict[Path, tuple[Form, Relation]] = field(default_factory=dict)
     below: dict[Path, Plan] = field(default_factory=dict)
     advised: Hashable = None
     logged: set[str] = field(default_factory=set)

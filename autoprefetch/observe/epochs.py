@@ -134,7 +134,7 @@ class Freshness:
         since: the number of the last write before they were read; by default, they are read now.
     """
 
-    __slots__ = ("_asked_at", "_epochs", "_fresh_at", "_once_used", "_tables")
+    __slots__ = ("_asked_at", "_epochs", "_fresh_at", "_once_used", "_tables", "_untouched_at")
 
     def __init__(self, tables: frozenset[str] | None, since: float | None = None) -> None:
         self._tables = tables
@@ -144,7 +144,7 @@ class Freshness:
     def begin(self, since: float) -> None:
         """Begin anew: what was read is no older than a write."""
         self._epochs = here()
-        self._asked_at = self._fresh_at = since
+        self._asked_at = self._fresh_at = self._untouched_at = since
 
     @property
     def tables(self) -> frozenset[str]:
@@ -166,7 +166,12 @@ class Freshness:
 
     def saw_a_write(self) -> bool:
         """Tell whether anything was written to since they were read."""
-        is_untouched = not isnan(_last) and self._epochs.latest(None) <= self._asked_at
+        last = _last
+        if last == self._untouched_at:
+            return False
+        is_untouched = not isnan(last) and self._epochs.latest(None) <= self._asked_at
+        if is_untouched:
+            self._untouched_at = last
         return not is_untouched
 
     def used(self) -> Freshness:

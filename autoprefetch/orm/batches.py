@@ -9,7 +9,7 @@ values collide. Joist batches by shape in this way.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import connections
@@ -70,12 +70,21 @@ class _Correlated(_Keyed):
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What makes the statements of two peers the same but for the parent's key."""
+    """What makes the statements of two peers the same but for the parent's key.
+
+    Attributes:
+        sql: the statement.
+        params: its parameters but for the key, each with its type.
+        result_type: MULTI or SINGLE, as in `SQLCompiler.execute_sql`.
+        using: the database alias.
+        given: the parameters as the database gets them, the key's marked.
+    """
 
     sql: str
     params: tuple[Hashable, ...]
     result_type: str
     using: str
+    given: tuple[Any, ...] = field(compare=False)
 
 
 def shape_of(compiler: Any, derivation: Any, result_type: str) -> Shape | None:
@@ -96,7 +105,7 @@ def shape_of(compiler: Any, derivation: Any, result_type: str) -> Shape | None:
     if sum(type(param) is _KeyParameter for param in params) != 1:
         return None
     rest = tuple(_KEY if type(param) is _KeyParameter else exactly(param) for param in params)
-    return Shape(sql, rest, result_type, compiler.using)
+    return Shape(sql, rest, result_type, compiler.using, tuple(params))
 
 
 def _place(query: Any, node: Any) -> int | None:
@@ -149,34 +158,41 @@ def _is_aggregate(query: Any) -> bool:
     )
 
 
-def rows_by_key(compiler: Any, derivation: Any, result_type: str, keys: Sequence[Any]) -> dict[Any, Rows] | None:
+def rows_by_key(compiler: Any, derivation: Any, shape: Shape, keys: Sequence[Any]) -> dict[Any, Rows] | None:
     """Run the batch of a shape.
 
     Args:
-        compiler: that of one peer's own statement.
+        compiler: that of one peer's own statement, compiled.
         derivation: that of the same peer.
-        result_type: MULTI or SINGLE, as in `SQLCompiler.execute_sql`.
+        shape: the shape of the statement.
         keys: the keys of the peers, prepared for the column that they are compared with.
 
     Returns:
         for each key its raw rows, as many and in the form that its own statement gives; None when the rows cannot be
         told apart with certainty.
     """
-    batch = _Batch(compiler.query, derivation.node, compiler.using)
-    if result_type == SINGLE:
+    batch = _Batch(compiler, derivation.node)
+    if shape.result_type == SINGLE:
         return batch.single(keys)
-    return batch.sliced(keys) if compiler.query.is_sliced else batch.unsliced(keys)
+    return batch.sliced(keys, shape) if compiler.query.is_sliced else batch.unsliced(keys)
 
 
 class _Batch:
     """The statements for the peers of one statement."""
 
-    def __init__(self, query: Any, node: Any, using: str) -> None:
-        self.plain = query
+    def __init__(self, compiler: Any, node: Any) -> None:
+        self.compiler = compiler
+        self.plain = compiler.query
         self.node = node
-        self.connection = connections[using]
-        self.using = using
+        self.using = compiler.using
+        self.connection = connections[self.using]
         self.column = node.lhs.target.get_col(node.lhs.alias)
+
+    def place_of_key(self) -> int | None:
+        """Return which column of the peer's own rows is the key; None where it is not among them."""
+        if self.plain.group_by is not None:
+            return None
+        return next((at for at, (column, *_) in enumerate(self.compiler.select) if column == self.column), None)
 
     def copy(self) -> tuple[Any, int]:
         """Return a copy of the peer's query that selects the key as well, and where the key is compared."""
@@ -192,11 +208,12 @@ class _Batch:
         return query
 
     def unsliced(self, keys: Sequence[Any]) -> dict[Any, Rows] | None:
-        query = self.for_all(keys)
-        query.add_annotation(self.column, _KEY)
+        query, at = self.for_all(keys), self.place_of_key()
+        if at is None:
+            query.add_annotation(self.column, _KEY)
         compiler = query.get_compiler(self.using)
         rows = (row for chunk in compiler.execute_sql(MULTI) for row in chunk)
-        return self.grouped(rows, compiler, keys)
+        return self.grouped(rows, compiler, keys, at)
 
     def single(self, keys: Sequence[Any]) -> dict[Any, Rows] | None:
         query = self.for_all(keys)
@@ -224,18 +241,19 @@ class _Batch:
         query.where.children[at] = type(self.node)(self.node.lhs, key)
         return tuple(query.get_compiler(self.using).execute_sql(SINGLE))
 
-    def sliced(self, keys: Sequence[Any]) -> dict[Any, Rows] | None:
+    def sliced(self, keys: Sequence[Any], shape: Shape) -> dict[Any, Rows] | None:
         """Run the peer's own statement once for each key: each arm ends where its own LIMIT ends.
 
         `CROSS JOIN LATERAL` where PostgreSQL may choose the plan, because the ordering leaves it no choice of rows;
         else the statement as it is, arm by arm.
         """
         is_lateral = self.connection.vendor == "postgresql" and is_totally_ordered(self.plain)
-        query, at = self.copy()
-        query.add_annotation(self.column, _KEY)
-        query.where.children[at] = _Correlated(self.node) if is_lateral else _Keyed(self.node)
-        compiler = query.get_compiler(self.using)
-        arm, params = compiler.as_sql(with_col_aliases=True)
+        at = None if is_lateral or self.connection.vendor == "mysql" else self.place_of_key()
+        if at is not None:
+            compiler, arm, params = self.compiler, shape.sql, shape.given
+        else:
+            compiler = self.selecting_key(_Correlated if is_lateral else _Keyed)
+            arm, params = compiler.as_sql(with_col_aliases=True)  # MariaDB wants each column to have a name of its own
         rows: Rows = []
         most = min(_ARMS, max(_PARAMETERS // max(len(params), 1), 1))
         for some in _chunks(keys, len(keys) if is_lateral else most):
@@ -243,7 +261,14 @@ class _Batch:
                 cursor.execute(*(self.lateral if is_lateral else self.arms)(arm, params, some))
                 rows += cursor.fetchall()
         width = compiler.col_count
-        return self.grouped((row[:width] for row in rows), compiler, keys)
+        return self.grouped((row[:width] for row in rows), compiler, keys, at)
+
+    def selecting_key(self, comparison: type[_Keyed]) -> Any:
+        """Return a compiler of the peer's query that selects the key as well, and compares it in another way."""
+        query, at = self.copy()
+        query.add_annotation(self.column, _KEY)
+        query.where.children[at] = comparison(self.node)
+        return query.get_compiler(self.using)
 
     def arms(self, arm: str, params: Sequence[Any], keys: Sequence[Any]) -> tuple[str, list[Any]]:
         prepared = self.prepared(keys)
@@ -257,12 +282,15 @@ class _Batch:
         return sql, [*self.prepared(keys), *params]
 
     def prepared(self, keys: Sequence[Any]) -> list[Any]:
-        field = self.node.lhs.output_field
-        return [field.get_db_prep_value(key, self.connection, prepared=True) for key in keys]
+        compared = self.node.lhs.output_field
+        return [compared.get_db_prep_value(key, self.connection, prepared=True) for key in keys]
 
-    def grouped(self, rows: Iterator[Any], compiler: Any, keys: Sequence[Any]) -> dict[Any, Rows] | None:
-        """Take the key out of each row and group the rows by it."""
-        at = compiler.annotation_col_map[_KEY]
+    def grouped(
+        self, rows: Iterator[Any], compiler: Any, keys: Sequence[Any], at: int | None = None
+    ) -> dict[Any, Rows] | None:
+        """Group rows by the key; where it was added to them, take it out of each."""
+        is_added = at is None
+        at = compiler.annotation_col_map[_KEY] if at is None else at
         converters = compiler.get_converters([self.column]).get(0)
         asked = set(keys)
         found: dict[Any, Rows] = {}
@@ -272,7 +300,7 @@ class _Batch:
                 key = convert(key, self.column, self.connection)
             if key not in asked:  # equal for the database (collation, padding) and not for us
                 return None
-            found.setdefault(key, []).append((*row[:at], *row[at + 1 :]))
+            found.setdefault(key, []).append((*row[:at], *row[at + 1 :]) if is_added else row)
         return found
 
 

@@ -67,7 +67,7 @@ class WaitingCache(dict[str, Any]):
         if ahead.are_stale():
             waiting.pop(name, None)
             raise KeyError(name)
-        if value is not None and states.was_handed_out(value) and ahead.saw_a_write():
+        if ahead.saw_a_write() and states.is_shared(value):
             value = renewed(value)
         _set(self, name, value)  # before it leaves the other dict: a thread beside this one finds it in either
         waiting.pop(name, None)

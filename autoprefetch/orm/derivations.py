@@ -210,6 +210,8 @@ def _deriving_from_cache(plain: Callable[[Any], Any], accessor: str, engine: Eng
     # A prefetched set was built before its parent was tracked; what is chained from it is a derived query all the same.
     @wraps(plain)
     def get_queryset(self: Any) -> Any:
+        if states.group_of(self.instance) is not None and (queryset := _repeated(self, accessor, engine)) is not None:
+            return queryset
         queryset = plain(self)
         if _is_stale(queryset, self.instance, engine):
             self._remove_prefetched_objects()  # plain Django asks again each time, and so sees the write
@@ -217,6 +219,20 @@ def _deriving_from_cache(plain: Callable[[Any], Any], accessor: str, engine: Eng
         return queryset if queryset._query.__dict__.get(ATTRIBUTE) else _derived(self, accessor, queryset, engine)
 
     return get_queryset
+
+
+def _repeated(manager: Any, accessor: str, engine: Engine) -> Any:
+    """Return the queryset of a tracked instance's manager as it was built for a peer, or None."""
+    try:
+        queryset = filters.repeated(manager)
+        if queryset is not None:
+            query = queryset._query
+            key_name = manager.instance._meta.pk.attname
+            query.__dict__[ATTRIBUTE] = Derivation(manager.instance, accessor, key_name, query.where.children[0], query)
+    except Exception as fault:
+        engine.faulted(manager.instance, fault)
+        return None
+    return queryset
 
 
 def _is_stale(queryset: Any, instance: Any, engine: Engine) -> bool:

@@ -1,8 +1,9 @@
-"""Filters of related managers: Django builds the one of the first parent, and it is repeated for the others.
+"""Querysets of related managers: Django builds the one of the first parent, and it is repeated for the others.
 
 `_apply_rel_filters` ends in a filter that is put off (`_deferred_filter`, models/query.py, Django 5.2 to 6.1). Run on a
 query that nothing was added to yet, it gives the same joins and the same comparison for every parent, but for the value
-compared with; resolving names and joins anew takes longer than all else that building a derived query takes.
+compared with; resolving names and joins anew takes longer than all else that building a derived query takes. Behind a
+foreign key to the primary key, the whole queryset is repeated.
 """
 
 from __future__ import annotations
@@ -10,10 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import router
+from django.db.models import QuerySet
 from django.db.models.expressions import Col
 from django.db.models.lookups import Exact
+from django.db.models.manager import BaseManager
 from django.db.models.sql import Query
-from django.db.models.sql.where import AND
+from django.db.models.sql.where import AND, WhereNode
 
 # What the filter fills in a query, empty before it but for the last two: a cache, and what each filter leaves anew.
 _FILLED = ("alias_map", "alias_refcount", "table_map", "used_aliases", "base_table", "_lookup_joins")
@@ -28,11 +32,28 @@ class _Built:
         lookup: the class of the comparison.
         lhs: what it compares.
         filled: the attributes of the query that it fills.
+        whole: what to repeat the whole queryset by; None when only its filter is repeated.
     """
 
     lookup: type[Exact]
     lhs: Any
     filled: dict[str, Any]
+    whole: _Whole | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """The queryset of one manager class, but for its parent.
+
+    Attributes:
+        field: the foreign key.
+        attname: the attribute of the parent that it refers to.
+        template: the queryset without the comparison.
+    """
+
+    field: Any
+    attname: str
+    template: Any
 
 
 _built: dict[type, _Built | None] = {}
@@ -50,7 +71,7 @@ def run(manager: Any, queryset: Any) -> None:
     if kind not in _built:
         before = dict(query.__dict__)
         queryset.query  # noqa: B018  (runs it)
-        _built[kind] = _repeatable(before, query)
+        _built[kind] = _repeatable(before, query, _whole(manager, queryset))
         return
     built, (negate, args, named) = _built[kind], put_off
     if built is None or negate or args or len(named) != 1:
@@ -66,6 +87,49 @@ def run(manager: Any, queryset: Any) -> None:
     queryset._deferred_filter = None
 
 
+def repeated(manager: Any) -> Any:
+    """Return the queryset of a related manager, as it was built for another parent; None when Django has to build it.
+
+    It is what `get_queryset` of a reverse foreign key returns (related_descriptors.py, Django 5.2 to 6.1), and has one
+    comparison in its where tree.
+    """
+    built, instance = _built.get(type(manager)), manager.instance
+    if built is None or built.whole is None or manager._db or manager._hints or router.routers:
+        return None
+    values, whole = instance.__dict__, built.whole
+    value = values.get(whole.attname)
+    if value is None or value == "" or "_prefetched_objects_cache" in values:
+        return None
+    queryset = whole.template._chain()
+    queryset._query.where.children.append(built.lookup(built.lhs, instance))
+    queryset._hints = {"instance": instance}
+    queryset._known_related_objects = {whole.field: {value: instance}}
+    if _HAS_FETCH_MODE:
+        queryset._fetch_mode = instance._state.fetch_mode
+    return queryset
+
+
+def _whole(manager: Any, queryset: Any) -> _Whole | None:
+    """Return what to repeat a queryset by, if it is all Django's own; its filter has just been run."""
+    kind, made_by = type(manager), type(queryset)
+    if not kind.__qualname__.startswith("create_reverse_many_to_one_manager") or manager._db or manager._hints:
+        return None
+    above = next(cls.__dict__["get_queryset"] for cls in kind.__mro__[1:] if "get_queryset" in cls.__dict__)
+    is_djangos = above is BaseManager.get_queryset and all(
+        getattr(made_by, name) is getattr(QuerySet, name) for name in ("__init__", "_clone", "_chain")
+    )
+    targets = manager.field.foreign_related_fields
+    if not is_djangos or len(targets) != 1 or not targets[0].primary_key or not manager.field.many_to_one:
+        return None
+    template = queryset._chain()
+    template._query.where = WhereNode()
+    template._hints, template._known_related_objects = {}, {}
+    return _Whole(manager.field, targets[0].attname, template)
+
+
+_HAS_FETCH_MODE = hasattr(QuerySet, "fetch_mode")
+
+
 def _is_untouched(query: Any) -> bool:
     where = query.where
     return (
@@ -77,7 +141,7 @@ def _is_untouched(query: Any) -> bool:
     )
 
 
-def _repeatable(before: dict[str, Any], query: Any) -> _Built | None:
+def _repeatable(before: dict[str, Any], query: Any, whole: _Whole | None) -> _Built | None:
     """Return what a filter has made of a query that was untouched; None when it cannot simply be repeated."""
     where, after = query.where, query.__dict__
     if len(where.children) != 1 or where.connector != AND or where.negated:
@@ -91,7 +155,7 @@ def _repeatable(before: dict[str, Any], query: Any) -> _Built | None:
         after[name] for name in _EMPTY if name not in filled
     ):
         return None
-    return _Built(type(node), node.lhs, filled)
+    return _Built(type(node), node.lhs, filled, whole)
 
 
 def _copied(filled: Any) -> Any:

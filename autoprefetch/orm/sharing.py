@@ -75,5 +75,5 @@ class _Rows:
         known = self._rows.get(key) if type(key) in _KEYS else None
         if known is None:
             known = self._rows[key] = self._model.from_db(db, names, values, **fetch_mode)
-            states.is_shared(known)
+            states.shares(known)
         return known

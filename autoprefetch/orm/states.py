@@ -104,22 +104,14 @@ def enter(instances: Iterable[Any], group: object) -> list[Any]:
     return entered
 
 
-def is_shared(instance: Model) -> None:
+def shares(instance: Model) -> None:
     """Take note that an instance may be the related row of several others."""
-    instance._state.__dict__[_SHARED] = False
+    instance._state.__dict__[_SHARED] = True
 
 
-def was_handed_out(instance: Model) -> bool | None:
-    """Take note that a related row is handed out to one of its parents.
-
-    Returns:
-        whether it was before, to this parent or another; None where it is not shared.
-    """
-    state = instance._state.__dict__
-    before: bool | None = state.get(_SHARED)
-    if before is False:
-        state[_SHARED] = True
-    return before
+def is_shared(row: Model | None) -> bool:
+    """Tell whether a related row may be that of several others."""
+    return row is not None and _SHARED in row._state.__dict__
 
 
 def enter_joined(parents: list[Any], name: str, column: str, group: object) -> tuple[list[Any], int]:
