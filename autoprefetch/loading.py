@@ -82,20 +82,13 @@ class Loading:
 
     def recalled(self, derivation: Any, queryset: AnyQuerySet) -> bool:
         """Fill the result cache of a queryset that is like one before, if its rows wait already."""
-        instance = derivation.instance
         if conf.current().mode not in ("auto", "apply"):
             return False
-        with shielded(self.standing_of(instance), queryset.db):
-            known = recalling.recall(derivation, queryset)
-            rows = recalling.claim(known, derivation) if known is not None else None
-            if known is None or rows is None:
-                return False
-            group = states.group_of(instance)
-            path = (*group.path, known.step)
-            group.recording.loaded(path, places.accessed_at, tables=known.answers.tables)
-            group.recording.brought(path, len(rows))
-            replay.fill(queryset, rows)
-            return True
+        try:
+            return recalling.recalled(derivation, queryset)
+        except Exception:
+            with shielded(self.standing_of(derivation.instance), queryset.db):
+                raise
         return False  # a fault, see `shielded`
 
     def batched(self, touch: tracking.Touch, derivation: Any, queryset: AnyQuerySet) -> list[Any] | None:
@@ -104,7 +97,7 @@ class Loading:
         source = rewriting.joined(queryset, branches)
         touch.recording.loads_ahead(frozenset(branch.path for root in branches for branch in root.walk()))
         touched = self.touched(source.query.get_compiler(using=queryset.db), derivation, MULTI, touch)
-        return batching.instances(touched, source, queryset, touch.path[-1], lambda rows: touch.entered(rows, branches))
+        return batching.instances(touched, source, queryset, touch.path, lambda rows: touch.entered(rows, branches))
 
     def branches_below(self, touch: tracking.Touch, queryset: AnyQuerySet) -> tuple[Branch, ...]:
         """Plan what is joined below a derived query."""

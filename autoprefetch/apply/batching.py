@@ -11,6 +11,7 @@ from django.db import NotSupportedError, router
 from django.db.models import Model
 
 from autoprefetch.apply import recalling
+from autoprefetch.learn.profiles import Path
 from autoprefetch.observe.peers import Answers, PeerGroup
 from autoprefetch.orm import batches, caches, forms, replay, singles, states
 from autoprefetch.plan.relations import Kind, Relation
@@ -166,7 +167,7 @@ def raw_rows(touched: Touched) -> Sequence[Any] | None:
     return rows
 
 
-def instances(touched: Touched, queryset: Any, asked: Any, step: str, entered: Entered) -> list[Any] | None:
+def instances(touched: Touched, queryset: Any, asked: Any, path: Path, entered: Entered) -> list[Any] | None:
     """Return the instances of a peer's own queryset from a batch; None when it has to run by itself.
 
     The rows of all peers of a batch are made instances at once, so that they are peers in turn. Each peer gets its own;
@@ -178,7 +179,7 @@ def instances(touched: Touched, queryset: Any, asked: Any, step: str, entered: E
     answers, key, new = answered
     making = replay.making_of(queryset)
     if new and making is not None:
-        recalling.remember(touched.derivation, asked, step, answers)
+        recalling.remember(touched.derivation, asked, path, answers)
         answers.making = making
         made = replay.hydrate(queryset, [row for one_key in new for row in answers.by_key.get(one_key, ())])
         entered(made)

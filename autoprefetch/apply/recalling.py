@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from autoprefetch.learn.profiles import Path
 from autoprefetch.observe.peers import Answers, PeerGroup
 from autoprefetch.orm import batches, likeness, replay, states
 
@@ -22,37 +23,40 @@ class Recalled:
     making: replay.Making
     query: Any
     node: Any
-    step: str
+    path: Path
     answers: Answers
 
 
-def recall(derivation: Any, queryset: Any) -> Recalled | None:
-    """Return what answers a peer's queryset, if one like it was answered before and the answers still hold."""
+def recalled(derivation: Any, queryset: Any) -> bool:
+    """Fill the result cache of a peer's queryset, if its rows wait since one like it was answered; tell whether.
+
+    The answers to those before must still hold.
+    """
     group: PeerGroup = states.group_of(derivation.instance)
-    recalled: Recalled
-    for recalled in group.recalled.get(derivation.name, ()):
+    shapes: list[Recalled] | None = group.recalled.get(derivation.name)
+    if not shapes:
+        return False
+    making = replay.making_of(queryset)
+    for known in shapes:
         if (
-            replay.making_of(queryset) == recalled.making
-            and likeness.are_alike(queryset.query, derivation.node, recalled.query, recalled.node)
-            and not recalled.answers.are_stale()
+            making == known.making
+            and likeness.are_alike(queryset.query, derivation.node, known.query, known.node)
+            and not known.answers.are_stale()
         ):
-            return recalled
-    return None
+            rows = known.answers.fresh.pop(batches.prepared_key(derivation, derivation.key), None)
+            if rows is None:
+                return False
+            known.answers.is_shared = True
+            group.recording.recalled(known.path, len(rows), known.answers.tables)
+            replay.fill(queryset, rows)
+            return True
+    return False
 
 
-def remember(derivation: Any, queryset: Any, step: str, answers: Answers) -> None:
-    """Remember a queryset that was answered from a batch."""
+def remember(derivation: Any, queryset: Any, path: Path, answers: Answers) -> None:
+    """Remember a queryset that was answered from a batch, and the path that it leads to."""
     known = states.group_of(derivation.instance).recalled.setdefault(derivation.name, [])
     making = replay.making_of(queryset)
     if len(known) < SHAPES and making is not None and likeness.is_simple(queryset.query):
         query, node = likeness.kept(queryset.query, derivation.node)
-        known.append(Recalled(making, query, node, step, answers))
-
-
-def claim(recalled: Recalled, derivation: Any) -> list[Any] | None:
-    """Return the instances of a peer from the answers; None when it has none waiting."""
-    key = batches.prepared_key(derivation, derivation.key)
-    rows = recalled.answers.fresh.pop(key, None)
-    if rows is not None:
-        recalled.answers.is_shared = True
-    return rows
+        known.append(Recalled(making, query, node, path, answers))

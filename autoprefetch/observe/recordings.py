@@ -134,8 +134,7 @@ class Recording:
         if count is None:
             count = self._counts[path] = _Count(evaluations=1, first_access=place(), built=built)
         count.loads += 1
-        for table in tables if self._is_all_dirty else tables & self._dirty if self._dirty else ():
-            self._written[table] = self._written.get(table, 0) + 1
+        self._count_written(tables)
         self._tell()
 
     def ran(self, queries: int) -> None:
@@ -148,6 +147,14 @@ class Recording:
         self._counts[path].rows += rows
         if is_to_one:
             self.shared(path, 1)
+        self._tell()
+
+    def recalled(self, path: Path, rows: int, tables: frozenset[str]) -> None:
+        """Count a load of a path that was loaded before: the instances that it brought, and the tables that it read."""
+        count = self._counts[path]
+        count.loads += 1
+        count.rows += rows
+        self._count_written(tables)
         self._tell()
 
     def refused(self, path: Path) -> None:
@@ -188,6 +195,10 @@ class Recording:
             usages=usages,
             written=written,
         )
+
+    def _count_written(self, tables: frozenset[str]) -> None:
+        for table in tables if self._is_all_dirty else tables & self._dirty if self._dirty else ():
+            self._written[table] = self._written.get(table, 0) + 1
 
     def _usage(self, path: Path, count: _Count) -> Usage | None:
         offered = self._sizes.get(path[:-1], 0)

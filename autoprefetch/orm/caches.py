@@ -212,6 +212,11 @@ def keep_waiting(instances: Iterable[Model], ahead: Mapping[str, Ahead]) -> None
                 used.update(cache)
 
 
+def holds(cache: dict[str, Any], name: str) -> bool:
+    """Tell whether a value lies in the cache of an instance that was made just now, used or not."""
+    return dict.__contains__(cache, name) or (type(cache) is WaitingCache and name in cache._waiting)
+
+
 def peek(instance: Model, name: str) -> Any:
     """Return the related row in the cache of an instance, used or not; None where there is none."""
     cache = instance._state.fields_cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from threading import Lock
 
-from autoprefetch.orm import derivations, descriptors, querysets, replay, routes, scopes, statements, states
+from autoprefetch.orm import derivations, descriptors, querysets, replay, routes, scopes, sharing, statements, states
 from autoprefetch.orm.engine import Engine
 
 _installing = Lock()
@@ -27,6 +27,7 @@ def install(engine: Engine) -> bool:
         descriptors.install(engine)
         derivations.install(engine)
         replay.install(engine)
+        sharing.install()
         querysets.install(engine)
         statements.install(engine)
         _installed.append(engine)

@@ -103,11 +103,17 @@ def are_alike(query: Any, node: Any, other: Any, other_node: Any) -> bool:
     """
     # What a method has not touched yet is no attribute of the query but of its class, on either side.
     state, other_state = query.__dict__, other.__dict__
-    for name in state.keys() | other_state.keys():
-        if name not in _LEFT_OUT:
-            own, theirs = getattr(query, name, _LEFT_OUT), getattr(other, name, _LEFT_OUT)
-            if own is not theirs and own != theirs:
+    for name, theirs in other_state.items():
+        # Clones share what they have not changed, so that most are the same object.
+        own = state.get(name, _LEFT_OUT)
+        if own is not theirs and name not in _LEFT_OUT:
+            if own is _LEFT_OUT:
+                own = getattr(query, name, _LEFT_OUT)
+            if own != theirs:
                 return False
+    for name in state.keys() - other_state.keys():
+        if name not in _LEFT_OUT and state[name] != getattr(other, name, _LEFT_OUT):
+            return False
     return _same_where(query.where, node, other.where, other_node)
 
 

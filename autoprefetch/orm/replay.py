@@ -16,7 +16,7 @@ from django.db.models.sql import Query
 from django.db.models.sql.compiler import SQLCompiler
 from django.db.models.sql.constants import MULTI, SINGLE
 
-from autoprefetch.orm import derivations, marks, sharing
+from autoprefetch.orm import caches, derivations, marks, sharing
 from autoprefetch.orm.engine import Engine
 from autoprefetch.orm.parameters import exactly
 
@@ -69,10 +69,10 @@ def fill(queryset: Any, rows: list[Any]) -> None:
         for parent in parents.values():
             for row in rows:
                 cache = row._state.fields_cache
-                if name in cache:
+                if caches.holds(cache, name):
                     continue
                 if attname in row.__dict__:
-                    cache[name] = parent
+                    dict.__setitem__(cache, name, parent)
                 elif not _LEAVES_DEFERRED:
                     setattr(row, field.name, parent)
     queryset._result_cache = rows

@@ -7,14 +7,20 @@ own `prefetch_related`. What the caller joins himself is left as Django makes it
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Model
+from django.db.models import query as django_query
+from django.db.models.fields.mixins import FieldCacheMixin
 
 from autoprefetch.orm import states
 
 ATTRIBUTE = "autoprefetch_sharing"
+_query: Any = django_query  # what is used of these here is in no stubs
+_model: Any = Model
 _KEYS = (int, str, UUID)  # equal for Python only where they are equal for the database
 
 
@@ -43,37 +49,54 @@ def share(compiler: Any) -> None:
 
 def _share(info: dict[str, Any], callers: dict[str, Any]) -> None:
     for below in info.get("related_klass_infos", ()):
-        field, model = below["field"], below["model"]
-        name = field.related_query_name() if below["reverse"] else field.name
+        name = below["field"].related_query_name() if below["reverse"] else below["field"].name
         _share(below, callers.get(name, {}))
-        if name not in callers and not (field.unique or below["reverse"] or below["from_parent"]) and _is_plain(model):
-            below["model"] = _Rows(model)
+        below[ATTRIBUTE] = name not in callers and _is_plain(below)
 
 
-def _is_plain(model: type[Model]) -> bool:
-    """Tell whether instances are made as Django makes them, and have one key."""
-    made: Any = model.from_db
-    return made.__func__ is Model.from_db.__func__ and len(model._meta.pk_fields) == 1  # type: ignore[attr-defined]
+def _is_plain(info: dict[str, Any]) -> bool:
+    """Tell whether rows may share what a foreign key leads to: made, and put into their caches, as Django does it."""
+    if info["reverse"] or info["from_parent"] or info["field"].unique:
+        return False
+    return (
+        info["model"].from_db.__func__ is _model.from_db.__func__
+        and len(info["model"]._meta.pk_fields) == 1
+        and type(info["field"]).set_cached_value is FieldCacheMixin.set_cached_value
+    )
 
 
-class _Rows:
-    """Stands in for a model where `RelatedPopulator` makes its instances."""
+class _SharingPopulator(_query.RelatedPopulator):  # type: ignore[misc]
+    """Makes the instance of a related row when it comes for the first time."""
 
-    __slots__ = ("_key", "_meta", "_model", "_rows")
+    def __init__(self, klass_info: dict[str, Any], *args: Any) -> None:
+        super().__init__(klass_info, *args)
+        self.key_at = self.cols_start + self.pk_idx
+        self.name = klass_info["field"].cache_name
+        self.made: dict[Any, Model] = {}
 
-    def __init__(self, model: type[Model]) -> None:
-        self._model = model
-        self._meta = model._meta
-        self._rows: dict[Any, Model] = {}
-        self._key: int | None = None
+    def populate(self, row: Any, from_obj: Model) -> None:
+        """Put the related row of an instance into its cache."""
+        key, cache = row[self.key_at], from_obj._state.fields_cache
+        known = self.made.get(key) if type(key) in _KEYS else None
+        if known is not None:
+            cache[self.name] = known
+            return
+        super().populate(row, from_obj)
+        made = cache[self.name]
+        if made is not None and type(key) in _KEYS:
+            states.shares(made)
+            self.made[key] = made
 
-    def from_db(self, db: str, names: list[str], values: Any, **fetch_mode: Any) -> Model:
-        """Return the instance of a row; the same for each time that the row comes again."""
-        if self._key is None:
-            self._key = names.index(self._meta.pk.attname)
-        key = values[self._key]
-        known = self._rows.get(key) if type(key) in _KEYS else None
-        if known is None:
-            known = self._rows[key] = self._model.from_db(db, names, values, **fetch_mode)
-            states.shares(known)
-        return known
+
+def install() -> None:
+    """Have Django make shared instances where it makes related ones."""
+    plain: Callable[..., list[Any]] = _query.get_related_populators
+
+    @wraps(plain)
+    def get_related_populators(klass_info: dict[str, Any], *args: Any) -> list[Any]:
+        infos = klass_info.get("related_klass_infos", ())
+        if not any(info.get(ATTRIBUTE) for info in infos):
+            return plain(klass_info, *args)
+        return [(_SharingPopulator if info.get(ATTRIBUTE) else _query.RelatedPopulator)(info, *args) for info in infos]
+
+    _query.get_related_populators = get_related_populators
