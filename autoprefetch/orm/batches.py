@@ -20,52 +20,16 @@ from django.db.models.sql.where import AND, ExtraWhere
 
 from autoprefetch.orm import derivations
 from autoprefetch.orm.aggregates import UNKNOWN, without_rows
+from autoprefetch.orm.arms import KEY, Correlated, Keyed, KeyParameter, chunks, lateral, shortened, union
 from autoprefetch.orm.effects import nameable
 from autoprefetch.orm.forms import expressions_of, is_totally_ordered
 from autoprefetch.orm.parameters import exactly
 from autoprefetch.orm.statements import reading
 
-_KEY = "autoprefetch_key"
-_PARENTS = "autoprefetch_parents"
 _ARMS = 500  # SQLite's limit on the terms of a compound SELECT
 _PARAMETERS = 30_000  # SQLite's limit on the parameters of a statement is 32,766, PostgreSQL's 65,535
 
 Rows = list[tuple[Any, ...]]
-
-
-class _KeyParameter:
-    """Stands in the parameters where the parent's key goes."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-
-class _Keyed:
-    """The related manager's comparison while it is compiled: its parameter is marked."""
-
-    conditional = True
-    contains_aggregate = False
-    contains_over_clause = False
-
-    def __init__(self, node: Any) -> None:
-        self.node = node
-
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
-        sql, params = compiler.compile(self.node)
-        return sql, [_KeyParameter(param) for param in params]
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.node, name)
-
-
-class _Correlated(_Keyed):
-    """The same comparison where it reads the key from the row of the parent."""
-
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
-        sql, params = compiler.compile(self.node.lhs)
-        return f"{sql} = {_PARENTS}.{_KEY}", list(params)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +61,14 @@ def shape_of(compiler: Any, derivation: Any, result_type: str) -> Shape | None:
     at = _place(query, derivation.node)
     if at is None or not _may_be_batched(query, result_type):
         return None
-    query.where.children[at] = _Keyed(derivation.node)
+    query.where.children[at] = Keyed(derivation.node)
     try:
         sql, params = compiler.as_sql()
     finally:
         query.where.children[at] = derivation.node
-    if sum(type(param) is _KeyParameter for param in params) != 1:
+    if sum(type(param) is KeyParameter for param in params) != 1:
         return None
-    rest = tuple(_KEY if type(param) is _KeyParameter else exactly(param) for param in params)
+    rest = tuple(KEY if type(param) is KeyParameter else exactly(param) for param in params)
     return Shape(sql, rest, result_type, compiler.using, tuple(params))
 
 
@@ -210,7 +174,7 @@ class _Batch:
     def unsliced(self, keys: Sequence[Any]) -> dict[Any, Rows] | None:
         query, at = self.for_all(keys), self.place_of_key()
         if at is None:
-            query.add_annotation(self.column, _KEY)
+            query.add_annotation(self.column, KEY)
         compiler = query.get_compiler(self.using)
         rows = (row for chunk in compiler.execute_sql(MULTI) for row in chunk)
         return self.grouped(rows, compiler, keys, at)
@@ -223,7 +187,7 @@ class _Batch:
         query.clear_ordering(force=True)
         query.group_by = None if exists else (self.column,)
         query.distinct = exists
-        query.add_annotation(self.column, _KEY)
+        query.add_annotation(self.column, KEY)
         compiler = query.get_compiler(self.using)
         rows = (row for chunk in compiler.execute_sql(MULTI) for row in chunk)
         found = self.grouped(rows, compiler, keys)
@@ -251,35 +215,28 @@ class _Batch:
         at = None if is_lateral or self.connection.vendor == "mysql" else self.place_of_key()
         if at is not None:
             compiler, arm, params = self.compiler, shape.sql, shape.given
+            if tables_of(self.plain) is not None:
+                arm = shortened(arm, params, compiler, self.node)
         else:
-            compiler = self.selecting_key(_Correlated if is_lateral else _Keyed)
+            compiler = self.selecting_key(Correlated if is_lateral else Keyed)
             arm, params = compiler.as_sql(with_col_aliases=True)  # MariaDB wants each column to have a name of its own
         rows: Rows = []
         most = min(_ARMS, max(_PARAMETERS // max(len(params), 1), 1))
-        for some in _chunks(keys, len(keys) if is_lateral else most):
+        for some in chunks(keys, len(keys) if is_lateral else most):
             with self.connection.cursor() as cursor, reading(self.connection):
-                cursor.execute(*(self.lateral if is_lateral else self.arms)(arm, params, some))
+                prepared = self.prepared(some)
+                kind = self.column.output_field.rel_db_type(self.connection) if is_lateral else ""
+                cursor.execute(*(lateral(arm, params, prepared, kind) if kind else union(arm, params, prepared)))
                 rows += cursor.fetchall()
         width = compiler.col_count
         return self.grouped((row[:width] for row in rows), compiler, keys, at)
 
-    def selecting_key(self, comparison: type[_Keyed]) -> Any:
+    def selecting_key(self, comparison: type[Keyed]) -> Any:
         """Return a compiler of the peer's query that selects the key as well, and compares it in another way."""
         query, at = self.copy()
-        query.add_annotation(self.column, _KEY)
+        query.add_annotation(self.column, KEY)
         query.where.children[at] = comparison(self.node)
         return query.get_compiler(self.using)
-
-    def arms(self, arm: str, params: Sequence[Any], keys: Sequence[Any]) -> tuple[str, list[Any]]:
-        prepared = self.prepared(keys)
-        values = [key if type(param) is _KeyParameter else param for key in prepared for param in params]
-        return " UNION ALL ".join([f"SELECT * FROM ({arm}) AS arm"] * len(keys)), values
-
-    def lateral(self, arm: str, params: Sequence[Any], keys: Sequence[Any]) -> tuple[str, list[Any]]:
-        kind = self.column.output_field.rel_db_type(self.connection)
-        values = ", ".join([f"(%s::{kind})"] * len(keys))
-        sql = f"SELECT arm.* FROM (VALUES {values}) AS {_PARENTS} ({_KEY}) CROSS JOIN LATERAL ({arm}) AS arm"
-        return sql, [*self.prepared(keys), *params]
 
     def prepared(self, keys: Sequence[Any]) -> list[Any]:
         compared = self.node.lhs.output_field
@@ -290,7 +247,7 @@ class _Batch:
     ) -> dict[Any, Rows] | None:
         """Group rows by the key; where it was added to them, take it out of each."""
         is_added = at is None
-        at = compiler.annotation_col_map[_KEY] if at is None else at
+        at = compiler.annotation_col_map[KEY] if at is None else at
         converters = compiler.get_converters([self.column]).get(0)
         asked = set(keys)
         found: dict[Any, Rows] = {}
@@ -302,10 +259,6 @@ class _Batch:
                 return None
             found.setdefault(key, []).append((*row[:at], *row[at + 1 :]) if is_added else row)
         return found
-
-
-def _chunks(keys: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
-    return (keys[start : start + size] for start in range(0, len(keys), size))
 
 
 def prepared_key(derivation: Any, value: Any) -> Any:

@@ -28,10 +28,11 @@ def top(scale: Scale, at: str) -> Outcome:
     outcome = Outcome()
     here = setting(at, "" if scale.many == 5_000 else f"{scale.many:,} each")
     statement = captured(lambda: tops(auto(Account.objects.all())))
+    # The window reads the whole table, and throws out of the caches what the next one to run needs: each runs twice.
     variants = [
-        Variant("statement", executing(*statement), result=len),
-        Variant("best_sql", executing(*best_sql(account_keys())), result=len),
-        Variant("window_sql", executing(*window_sql()), result=len),
+        Variant("statement", executing(*statement), result=len, runs_before=1),
+        Variant("best_sql", executing(*best_sql(account_keys())), result=len, runs_before=1),
+        Variant("window_sql", executing(*window_sql()), result=len, runs_before=1),
     ]
     outcome.add(interleaved(variants, 0.0, scale.pace), here)
     outcome.compare("statement", "best_sql", at=here, at_most=1.3)
