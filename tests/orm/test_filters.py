@@ -8,9 +8,10 @@ import pytest
 from django.db.models import Q, QuerySet
 
 from autoprefetch import auto
+from autoprefetch.orm import filters
 from autoprefetch.orm.states import group_of
 from tests.batching.kinds import KINDS, Kind
-from tests.library.models import Author
+from tests.library.models import Author, BookManager
 
 pytestmark = [
     pytest.mark.usefixtures("library"),
@@ -33,6 +34,16 @@ def described(value: Any) -> Any:
     return value
 
 
+def beside_the_query(queryset: Any) -> dict[str, Any]:
+    """Return what Django keeps on a queryset once its filter is run, with the parent by its key."""
+    assert queryset.query is queryset._query
+    known = {field: [*parents] for field, parents in queryset._known_related_objects.items()}
+    hints = {name: instance.pk for name, instance in queryset._hints.items()}
+    kept = {name: value for name, value in vars(queryset).items() if name not in ("_query", "_hints")}
+    mode = type(kept.pop("_fetch_mode", None)).__name__.replace("_Tracked", "FetchOne")
+    return kept | {"class": type(queryset), "hints": hints, "_known_related_objects": known, "mode": mode}
+
+
 def state_of(queryset: Any) -> dict[str, Any]:
     """Return what Django keeps on a query; what we keep there besides is no part of the statement."""
     state = vars(queryset.query).items()
@@ -46,6 +57,7 @@ def test_a_query_of_each_parent_is_the_one_that_django_builds(kind: Kind) -> Non
     assert all(group_of(parent) is not None for parent in tracked)
     for own, other in zip(tracked, plain, strict=True):
         assert state_of(kind.rows(own).all()) == state_of(kind.rows(other).all())
+        assert beside_the_query(kind.rows(own).all()) == beside_the_query(kind.rows(other).all())
         chained, expected = (kind.rows(parent).filter(**conditions(kind)) for parent in (own, other))
         assert state_of(chained) == state_of(expected)
         assert str(chained.query) == str(expected.query)
@@ -95,3 +107,31 @@ def test_a_parent_that_has_lost_its_key_is_refused_as_by_django() -> None:
             list(author.books.all())
         messages.append(str(refused.value))
     assert messages[0] == messages[1]
+
+
+def test_a_manager_that_hands_out_querysets_of_its_own_is_asked_for_each_parent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it does may depend on anything."""
+    asked: list[int] = []
+
+    def get_queryset(self: Any) -> Any:
+        asked.append(self.instance.pk)
+        return plain(self).filter(pages__gt=len(asked))
+
+    plain = BookManager.get_queryset
+    monkeypatch.setattr(BookManager, "get_queryset", get_queryset)
+    manager_class = type(Author().books)
+    monkeypatch.setitem(filters._built, manager_class, None)
+    monkeypatch.delitem(filters._built, manager_class)
+    first, second, third = list(auto(Author.objects.all()))[:3]
+    sql = [str(author.books.all().query) for author in (first, second, third)]
+    assert asked == [first.pk, second.pk, third.pk]
+    assert [f"> {number}" in statement for number, statement in enumerate(sql, 1)] == [True, True, True]
+
+
+def test_a_manager_for_another_database_is_left_to_django() -> None:
+    first, second = list(auto(Author.objects.all()))[:2]
+    assert first.books.all()._db is None
+    manager = second.books
+    manager._db = "default"
+    assert manager.all()._db == "default"
+    assert manager.using("default").all()._db == "default"
