@@ -81,10 +81,13 @@ class Evaluations(Streaming):
         config = conf.current()
         if config.mode == "off" or epochs.are_given_up() or not forms.loads_instances(queryset):
             return None
-        frames = origins.evaluating(config.call_site_depth)
-        mark = mark_of(queryset) or origins.mark(frames)
-        if mark is None:
-            return None
+        mark = mark_of(queryset)
+        if mark is not None:
+            frames = callsites.evaluating_frames(config.call_site_depth)
+        else:
+            frames = origins.evaluating(config.call_site_depth)
+            if (mark := origins.mark(frames)) is None:
+                return None
         site = callsites.call_site(mark.origin, mark.name, queryset.model._meta.label, frames)
         if any(fnmatchcase(site.origin.key, pattern) for pattern in config.ignore):
             return None

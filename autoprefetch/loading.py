@@ -36,18 +36,32 @@ class Loading:
     @left_alone
     def load_one(self, instance: Model, name: str, load: Callable[[], Any]) -> Any:
         """Answer a to-one relation of a tracked instance from a batch for its peers, or load it as Django does."""
+        recalled = self.recalled_one(instance, name)
+        if recalled is not None:
+            return recalled
         touch = self.touch(instance, name, lambda: name)
         if touch is None:
             return load()
         found: Any = NOTHING
         with shielded(self.standing_of(instance), instance._state.db):
             if self.batches(touch):
-                found = batching.one(instance, touch.known, _most(), touch.entered)
+                found = batching.one(instance, touch.known, touch.path, _most(), touch.entered)
         if found is NOTHING:
             found = self.load_alone(touch, load)
         with shielded(self.standing_of(instance), instance._state.db):
             touch.brought_one(found)
         return found
+
+    def recalled_one(self, instance: Model, name: str) -> Model | None:
+        """Answer a foreign key of an instance from a batch that was made before, or return None."""
+        if conf.current().mode not in ("auto", "apply"):
+            return None
+        try:
+            return recalling.recalled_one(instance, name)
+        except Exception:
+            with shielded(self.standing_of(instance), instance._state.db):
+                raise
+        return None  # a fault, see `shielded`
 
     def load_alone(self, touch: tracking.Touch, load: Callable[[], Any]) -> Any:
         """Run Django's own query for one instance."""

@@ -38,12 +38,13 @@ class _Nothing:
 NOTHING = _Nothing()
 
 
-def one(instance: Model, known: Relation, most: int, entered: Entered) -> Any:
+def one(instance: Model, known: Relation, path: Path, most: int, entered: Entered) -> Any:
     """Answer a to-one relation of an instance from a batch for its peers.
 
     Args:
         instance: the peer that is touched.
         known: its relation.
+        path: where it leads.
         most: instances in one batch.
         entered: called with the related instances of a batch, when they are loaded.
 
@@ -72,6 +73,7 @@ def one(instance: Model, known: Relation, most: int, entered: Entered) -> Any:
         answers.asked.update(map(answers.key_of, peers))
         group.recording.ran(1)
         entered(list(found.values()))
+        recalling.remember_keys(instance, known, path, answers)
     return _claim(answers, instance, known, entered)
 
 

@@ -1,16 +1,52 @@
-"""Recalling: a queryset that is like one before is answered without being compiled."""
+"""Recalling: what was batched already is answered again without asking anew whether it may be."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Model
+
 from autoprefetch.learn.profiles import Path
 from autoprefetch.observe.peers import Answers, PeerGroup
 from autoprefetch.orm import batches, likeness, replay, states
+from autoprefetch.plan.relations import Kind, Relation
 
 SHAPES = 8
 """Shapes of one relation that an evaluation recognises without compiling them."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecalledKeys:
+    """A foreign key that was batched: what answers it, by the value of which column, and where it leads."""
+
+    answers: Answers
+    known: Relation
+    column: str
+    path: Path
+
+
+def remember_keys(instance: Model, known: Relation, path: Path, answers: Answers) -> None:
+    """Remember the answers for a foreign key of the peers of an instance."""
+    if known.kind is Kind.FOREIGN_KEY and len(known.columns) == 1:
+        (column,) = known.columns
+        states.group_of(instance).keys[known.name] = RecalledKeys(answers, known, column, path)
+
+
+def recalled_one(instance: Model, name: str) -> Model | None:
+    """Answer a foreign key of an instance as that of a peer was, if nothing was written since; None where it cannot."""
+    group: PeerGroup = states.group_of(instance)
+    held: RecalledKeys | None = group.keys.get(name)
+    if held is None or held.answers.are_stale() or held.answers.saw_a_write():
+        return None
+    found: Model | None = held.answers.by_key.get(instance.__dict__.get(held.column))
+    if found is None or instance._state.adding or states.claims(instance, name):
+        return None
+    states.claimed(instance, name)
+    instance._state.fields_cache[held.known.cache] = found
+    group.recording.recalled(held.path, 1, held.known.tables)
+    group.recording.shared(held.path, 1)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

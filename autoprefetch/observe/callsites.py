@@ -220,7 +220,9 @@ def taken(found: Frames) -> Iterator[None]:
         _taken.reset(token)
 
 
-_call_sites: dict[tuple[object, ...], CallSite] = {}
+_call_sites: dict[
+    tuple[object, ...], tuple[CallSite, Frames]
+] = {}  # holding locations keeps their identities their own
 
 
 def call_site(origin: Location, name: str | None, model: str, found: Frames) -> CallSite:
@@ -232,12 +234,15 @@ def call_site(origin: Location, name: str | None, model: str, found: Frames) -> 
         model: the label of the model, such as `bank.Account`.
         found: what evaluates.
     """
-    identity = (name, model, origin) if name is not None else (origin, model, found.locations, found.route)
+    # By identity, because to hash all that a location says of a place takes longer than all else in here.
+    identity = (
+        (name, model, id(origin)) if name is not None else (id(origin), model, *map(id, found.locations), found.route)
+    )
     known = _call_sites.get(identity)
     if known is None:
         if len(_call_sites) >= _REMEMBERED:
             _call_sites.clear()
         callers = found.locations[1:] if found.locations[:1] == (origin,) else found.locations
         parts = [name] if name is not None else [origin.key, *(at.key for at in callers), found.route]
-        known = _call_sites[identity] = CallSite(" < ".join([*parts, model]), origin, model)
-    return known
+        known = _call_sites[identity] = CallSite(" < ".join([*parts, model]), origin, model), found
+    return known[0]

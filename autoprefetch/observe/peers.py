@@ -87,6 +87,7 @@ class PeerGroup:
         "_indexes",
         "_members",
         "below",
+        "keys",
         "latest",
         "meanings",
         "misses",
@@ -104,6 +105,7 @@ class PeerGroup:
         self.misses: dict[Hashable, int] = {}
         self.latest: dict[Hashable, Answers] = {}
         self.recalled: dict[str, list[Any]] = {}
+        self.keys: dict[str, Any] = {}
         self.meanings: set[Hashable] = set()
         self._answers: dict[Hashable, Answers] = {}
         self._buildings: dict[str, int] = {}
@@ -130,6 +132,7 @@ class PeerGroup:
         self._indexed.clear()
         self.latest.clear()
         self.recalled.clear()
+        self.keys.clear()
         self._members = [reference for reference in self._members if reference() is not None]
 
     def building(self, name: str) -> Location | None:

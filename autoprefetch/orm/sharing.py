@@ -72,20 +72,22 @@ class _SharingPopulator(_query.RelatedPopulator):  # type: ignore[misc]
         super().__init__(klass_info, *args)
         self.key_at = self.cols_start + self.pk_idx
         self.name = klass_info["field"].cache_name
+        self.make = getattr(self, "from_db", self.model_cls.from_db)  # bound with the fetch mode on Django 6.1
         self.made: dict[Any, Model] = {}
 
     def populate(self, row: Any, from_obj: Model) -> None:
         """Put the related row of an instance into its cache."""
-        key, cache = row[self.key_at], from_obj._state.fields_cache
-        known = self.made.get(key) if type(key) in _KEYS else None
-        if known is not None:
-            cache[self.name] = known
+        key = row[self.key_at]
+        if type(key) not in _KEYS:  # None among them
+            super().populate(row, from_obj)
             return
-        super().populate(row, from_obj)
-        made = cache[self.name]
-        if made is not None and type(key) in _KEYS:
-            states.shares(made)
-            self.made[key] = made
+        made = self.made.get(key)
+        if made is None:
+            made = self.made[key] = self.make(self.db, self.init_list, row[self.cols_start : self.cols_end])
+            made._state.autoprefetch_shared = True
+            for below in self.related_populators:
+                below.populate(row, made)
+        from_obj._state.fields_cache[self.name] = made
 
 
 def install() -> None:

@@ -74,7 +74,7 @@ def _fetched(fetcher: Any, instance: Model) -> Any:
 
 _ATTRIBUTE = "autoprefetch_peers"
 _CLAIMS = "autoprefetch_claims"
-_SHARED = "autoprefetch_shared"
+_SHARED = "autoprefetch_shared"  # see `sharing.py`
 
 _NO_CLAIMS: dict[str, int] = {}
 DANGLING = -1
@@ -102,11 +102,6 @@ def enter(instances: Iterable[Any], group: object) -> list[Any]:
             if FETCH_ONE is not None and state.fetch_mode is FETCH_ONE:
                 state.fetch_mode = TRACKED
     return entered
-
-
-def shares(instance: Model) -> None:
-    """Take note that an instance may be the related row of several others."""
-    instance._state.__dict__[_SHARED] = True
 
 
 def is_shared(row: Model | None) -> bool:

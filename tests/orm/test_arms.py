@@ -1,4 +1,4 @@
-"""The arms of a batch: short names for tables where every name can be shortened, and the rows of the plain statement."""
+"""The arms of a batch: short names for tables where all can be shortened, and the rows of the plain statement."""
 
 from __future__ import annotations
 

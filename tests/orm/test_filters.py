@@ -109,7 +109,9 @@ def test_a_parent_that_has_lost_its_key_is_refused_as_by_django() -> None:
     assert messages[0] == messages[1]
 
 
-def test_a_manager_that_hands_out_querysets_of_its_own_is_asked_for_each_parent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_manager_that_hands_out_querysets_of_its_own_is_asked_for_each_parent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """What it does may depend on anything."""
     asked: list[int] = []
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from autoprefetch.apply import batching
+from autoprefetch.apply import batching, recalling
 from autoprefetch.observe import epochs, tracking
 from autoprefetch.observe.epochs import Epochs, Freshness
 from autoprefetch.orm import batches, likeness, parameters, singles, states
@@ -127,7 +127,7 @@ def a_queryset_is_recognised_without_its_values(patch: Patch) -> None:
 
 @mutant(Book, Author)
 def a_slice_has_one_limit_for_all(patch: Patch) -> None:
-    patch.setattr(batches._Batch, "sliced", batches._Batch.unsliced)
+    patch.setattr(batches._Batch, "sliced", lambda self, keys, shape: self.unsliced(keys))
 
 
 @mutant(Book, Author)
@@ -203,7 +203,7 @@ def a_key_that_was_set_anew_is_not_seen(patch: Patch) -> None:
     plain = batching.one
     kept: dict[int, Any] = {}
 
-    def one(instance: Any, known: Any, most: int, entered: Any) -> Any:
+    def one(instance: Any, known: Any, path: Any, most: int, entered: Any) -> Any:
         group = states.group_of(instance)
         for peer in [reference() for reference in group._members]:
             if peer is not None:
@@ -215,11 +215,12 @@ def a_key_that_was_set_anew_is_not_seen(patch: Patch) -> None:
             if peer is instance:
                 instance.__dict__[column] = before
         try:
-            return plain(instance, known, most, entered)
+            return plain(instance, known, path, most, entered)
         finally:
             instance.__dict__.update(now)
 
     patch.setattr(batching, "one", one)
+    patch.setattr(recalling, "recalled_one", lambda instance, name: None)
 
 
 # Plans --------------------------------------------------------------------------------------------------------------
