@@ -61,14 +61,18 @@ class Location:
     @property
     def path(self) -> str:
         """The file as a person would name it, from the top package down."""
-        if self.file.startswith("<") or not Path(self.file).is_absolute():
-            return self.file  # no file, or the name of a template
-        parts = Path(self.file).parts
-        depth = self.module.count(".") + 1 + (parts[-1] == "__init__.py")
-        return "/".join(parts[-depth:])
+        return _path(self.file, self.module)
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line} {self.function}"
+
+
+def _path(file: str, module: str) -> str:
+    if file.startswith("<") or not Path(file).is_absolute():
+        return file  # no file, or the name of a template
+    parts = Path(file).parts
+    depth = module.count(".") + 1 + (parts[-1] == "__init__.py")
+    return "/".join(parts[-depth:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,11 +155,21 @@ def location_of(frame: FrameType) -> Location:
     return location
 
 
+def place_of(frame: FrameType) -> str:
+    """Name the place where a frame is running, for people; unlike a location it is not remembered."""
+    path = _path(frame.f_code.co_filename, frame.f_globals.get("__name__", ""))
+    return f"{path}:{frame.f_lineno} {_function(frame.f_code)}"
+
+
+def _function(code: CodeType) -> str:
+    return sys.intern(_COMPREHENSION.sub("", code.co_qualname).replace(".<locals>", ""))
+
+
 def _described(frame: FrameType, code: CodeType, at: int) -> Location:
     line, end_line, column, end_column = next(islice(code.co_positions(), at // 2, None))
     return Location(
         module=frame.f_globals.get("__name__", ""),
-        function=sys.intern(_COMPREHENSION.sub("", code.co_qualname).replace(".<locals>", "")),
+        function=_function(code),
         step=sys.intern(_steps_of(code).at(at)),
         file=code.co_filename,
         line=line or frame.f_lineno,
@@ -220,9 +234,7 @@ def taken(found: Frames) -> Iterator[None]:
         _taken.reset(token)
 
 
-_call_sites: dict[
-    tuple[object, ...], tuple[CallSite, Frames]
-] = {}  # holding locations keeps their identities their own
+_call_sites: dict[tuple[object, ...], CallSite] = {}
 
 
 def call_site(origin: Location, name: str | None, model: str, found: Frames) -> CallSite:
@@ -234,15 +246,12 @@ def call_site(origin: Location, name: str | None, model: str, found: Frames) -> 
         model: the label of the model, such as `bank.Account`.
         found: what evaluates.
     """
-    # By identity, because to hash all that a location says of a place takes longer than all else in here.
-    identity = (
-        (name, model, id(origin)) if name is not None else (id(origin), model, *map(id, found.locations), found.route)
-    )
+    identity = (name, model, origin) if name is not None else (origin, model, found.locations, found.route)
     known = _call_sites.get(identity)
     if known is None:
         if len(_call_sites) >= _REMEMBERED:
             _call_sites.clear()
         callers = found.locations[1:] if found.locations[:1] == (origin,) else found.locations
         parts = [name] if name is not None else [origin.key, *(at.key for at in callers), found.route]
-        known = _call_sites[identity] = CallSite(" < ".join([*parts, model]), origin, model), found
-    return known[0]
+        known = _call_sites[identity] = CallSite(" < ".join([*parts, model]), origin, model)
+    return known

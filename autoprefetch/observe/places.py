@@ -23,6 +23,6 @@ def accessed_at(_getframe: Callable[[int], FrameType] = sys._getframe) -> str:
         if position is not None:
             return f"{position[0]}:{position[1]}"
         if callsites.is_application_frame(frame):
-            return str(callsites.location_of(frame))
+            return callsites.place_of(frame)
         frame = frame.f_back
     return ""

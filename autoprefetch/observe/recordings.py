@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from weakref import WeakValueDictionary
 
 from django.db.models import Model
@@ -29,6 +30,12 @@ class _Count:
     first_access: str = ""
     built: Span = ()
     offered_before: int = 0
+
+
+@lru_cache(20_000)
+def _same(path: Path) -> Path:
+    """Return the path that other call sites have as well, so that all of them keep one tuple."""
+    return path
 
 
 class Recording:
@@ -132,7 +139,7 @@ class Recording:
         """
         count = self._counts.get(path)
         if count is None:
-            count = self._counts[path] = _Count(evaluations=1, first_access=place(), built=built)
+            count = self._counts[_same(path)] = _Count(evaluations=1, first_access=place(), built=built)
         count.loads += 1
         self._count_written(tables)
         self._tell()

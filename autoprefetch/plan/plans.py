@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 from django.db.models import Model
 from django.db.models.constants import LOOKUP_SEP
@@ -56,6 +57,12 @@ class Branch:
         yield self
         for branch in self.below:
             yield from branch.walk()
+
+
+@lru_cache(10_000)
+def _same(branch: Branch) -> Branch:
+    """Return the branch that other call sites have as well: a relation is loaded in the same way at most of them."""
+    return branch
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +215,9 @@ class _Planner:
             level.joins += 1
             below = self.branches(target, path, level)
             if self.gain(path, below, queries=0) > 0:
-                return Branch(path, known, target, Method.JOIN, "a join saves the query of each row", below=below)
+                return _same(
+                    Branch(path, known, target, Method.JOIN, "a join saves the query of each row", below=below)
+                )
             level.joins -= 1
             return Branch(path, known, target, Method.LAZY, "loading it ahead costs more than it saves")
         if no_prefetch := self.no_prefetch():
@@ -216,7 +225,7 @@ class _Planner:
         below = self.branches(target, path, self.level_of(known, target))
         gain = self.gain(path, below, queries=1)
         if gain > 0 or (gain == 0 and is_always_used(self.profile, path)) or self.profile.usages[path].refused:
-            return Branch(path, known, target, Method.PREFETCH, no_join, only_ordering, below)
+            return _same(Branch(path, known, target, Method.PREFETCH, no_join, only_ordering, below))
         return Branch(path, known, target, Method.LAZY, "loading it ahead costs more than it saves")
 
     def no_prefetch(self) -> str:
