@@ -57,14 +57,22 @@ def one(instance: Model, known: Relation, path: Path, most: int, entered: Entere
     if claims == states.DANGLING or not singles.is_ready(instance, known):
         return NOTHING
     # Loaded a second time, after `refresh_from_db()` for example, a relation gives another object with fresh values.
-    answers = group.answers_for((known.name, claims), known.tables or None)
+    model = singles.model_behind(instance, known)
+    answers = group.answers_for((known.name, claims, model), known.tables or None)
     if answers.expired >= MISSES:
         return NOTHING
     if not singles.is_djangos(type(instance), known.name):
         return NOTHING
     if answers.key_of is None or answers.key_of(instance) not in answers.asked:
         before = answers.considered
-        peers = _peers(group, answers, instance, known.target, most, lambda peer: singles.is_ready(peer, known))
+        peers = _peers(
+            group,
+            answers,
+            instance,
+            known.target,
+            most,
+            lambda peer: singles.is_ready(peer, known) and singles.model_behind(peer, known) == model,
+        )
         if len(peers) < 2:
             return NOTHING
         with answers.considering(before):

@@ -86,6 +86,15 @@ def targets(model: type[Model], profile: Profile) -> frozenset[type[Model]]:
     return frozenset(found)
 
 
+def without(plan: Plan, paths: frozenset[Path]) -> Plan:
+    """Return a plan that does not load some paths, nor what is below them."""
+    return replace(plan, branches=_without(plan.branches, paths))
+
+
+def _without(branches: tuple[Branch, ...], paths: frozenset[Path]) -> tuple[Branch, ...]:
+    return tuple(replace(b, below=_without(b.below, paths)) for b in branches if b.path not in paths)
+
+
 def observing(plan: Plan) -> Plan:
     """Return a plan that loads nothing, and still knows what the caller's own query loads."""
     return Plan(plan.model, tuple(_given(plan.branches)))

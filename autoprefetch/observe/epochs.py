@@ -132,13 +132,17 @@ class Freshness:
     Args:
         tables: None when they cannot all be named.
         since: the number of the last write before they were read; by default, they are read now.
+
+    Attributes:
+        was_used: whether anything of it was handed out.
     """
 
-    __slots__ = ("_asked_at", "_epochs", "_fresh_at", "_once_used", "_tables", "_untouched_at")
+    __slots__ = ("_asked_at", "_epochs", "_fresh_at", "_once_used", "_tables", "_untouched_at", "was_used")
 
     def __init__(self, tables: frozenset[str] | None, since: float | None = None) -> None:
         self._tables = tables
         self._once_used: Freshness | None = None
+        self.was_used = False
         self.begin(now() if since is None else since)
 
     def begin(self, since: float) -> None:

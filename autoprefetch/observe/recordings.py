@@ -16,6 +16,7 @@ from django.db.models import Model
 from autoprefetch.learn.profiles import Path, Profile, Span, Usage
 from autoprefetch.observe import epochs
 from autoprefetch.observe.callsites import CallSite
+from autoprefetch.observe.epochs import Freshness
 from autoprefetch.observe.peers import PeerGroup
 
 
@@ -54,6 +55,7 @@ class Recording:
     """
 
     __slots__ = (
+        "_ahead",
         "_claims",
         "_counts",
         "_dirty",
@@ -88,6 +90,7 @@ class Recording:
         self.batched: set[Path] = set()
         self.began_at = self.loaded_ahead_at = epochs.now()
         self.groups: WeakValueDictionary[Path, PeerGroup] = WeakValueDictionary()
+        self._ahead: dict[Path, Freshness] = {}
         self._eager = eager
         self._new_eager = eager
         self._on_news = on_news
@@ -177,6 +180,14 @@ class Recording:
     def loading_ahead(self) -> None:
         """Take note that rows are about to be prefetched, which may be long after the query of a stream."""
         self.loaded_ahead_at = epochs.now()
+
+    def loaded_ahead(self, path: Path, ahead: Freshness) -> None:
+        """Remember what tells whether the rows that were prefetched last along a path are used."""
+        self._ahead[path] = ahead
+
+    def unused(self) -> frozenset[Path]:
+        """Return the paths whose rows were prefetched last and not used."""
+        return frozenset(path for path, ahead in self._ahead.items() if not ahead.was_used)
 
     def wrote(self, tables: frozenset[str], everything: bool) -> None:
         """Remember a write to tables or to everything; it counts once something is read from them afterwards."""

@@ -55,11 +55,14 @@ def track_branches(
         if known.kind is Kind.GENERIC_FOREIGN_KEY:
             below = [row for row in below if type(row) is branch.target]
         read_at = recording.loaded_ahead_at if branch.method is Method.PREFETCH else since
-        if known.is_to_many and branch.method is Method.PREFETCH:
-            caches.keep_sets_waiting(instances, known, Freshness(known.tables or None, read_at))
-        elif branch.method is Method.PREFETCH:
-            # Rows share what was prefetched, and what is cached on it may be older than any write.
-            waiting[known.cache] = Freshness(None, read_at)
+        if branch.method is Method.PREFETCH:
+            # Rows share what a to-one relation leads to, and what is cached on it may be older than any write.
+            ahead = Freshness((known.tables or None) if known.is_to_many else None, read_at)
+            recording.loaded_ahead(branch.path, ahead)
+            if known.is_to_many:
+                caches.keep_sets_waiting(instances, known, ahead)
+            else:
+                waiting[known.cache] = ahead
         _enter(recording, branch.path, branch.target, below)
         track_branches(recording, below, branch.below, read_at)
     if waiting:

@@ -26,7 +26,9 @@ AHEAD = "autoprefetch_ahead"
 
 
 class Ahead(Protocol):
-    """Tells of values that were loaded ahead whether they still hold."""
+    """Tells of values that were loaded ahead whether they still hold, and is told when one of them is used."""
+
+    was_used: bool
 
     def are_stale(self) -> bool:
         """Tell whether a write came after they were loaded that they may not survive."""
@@ -67,6 +69,7 @@ class WaitingCache(dict[str, Any]):
         if ahead.are_stale():
             waiting.pop(name, None)
             raise KeyError(name)
+        ahead.was_used = True
         if ahead.saw_a_write() and states.is_shared(value):
             value = renewed(value)
         _set(self, name, value)  # before it leaves the other dict: a thread beside this one finds it in either
@@ -244,5 +247,6 @@ def handed_out(rows: Any) -> bool:
         return True
     if ahead.are_stale():
         return False
+    ahead.was_used = True
     rows.__dict__[AHEAD] = ahead.used()
     return True

@@ -18,7 +18,7 @@ from wrapt import wrap_function_wrapper
 
 from autoprefetch.orm import caches, derivations, replay, scopes
 from autoprefetch.orm.engine import Engine
-from autoprefetch.orm.forms import loads_instances
+from autoprefetch.orm.forms import is_totally_ordered, loads_instances
 from autoprefetch.orm.marks import ATTRIBUTE, query_state
 
 _DERIVED = frozenset({derivations.ATTRIBUTE, scopes.CHILD})
@@ -32,6 +32,7 @@ def install(engine: Engine) -> None:
     plain._fetch_all = _fetching(plain._fetch_all, engine)
     # A raw queryset fetches through its `iterator()`, which is hooked too.
     raw._fetch_all = _fetching(scopes.left_alone(raw._fetch_all), engine)
+    plain.__getitem__ = _slicing(plain.__getitem__, engine)
     for cls in (plain, raw):
         cls.__aiter__ = _async_iterating(cls.__aiter__, engine)
     plain.__getstate__ = _pickling(plain.__getstate__)
@@ -64,6 +65,24 @@ def _fetching(plain: Callable[[Any], None], engine: Engine) -> Callable[[Any], N
         plain(self)
 
     return fetch_all
+
+
+def _slicing(plain: Callable[[Any, Any], Any], engine: Engine) -> Callable[[Any, Any], Any]:
+    # Django slices a prefetched set into a list, which has no `values()` and counts something else.
+    @wraps(plain)
+    def getitem(self: Any, k: Any) -> Any:
+        if self._result_cache is None or caches.AHEAD not in self.__dict__ or not isinstance(k, slice) or k.step:
+            return plain(self, k)
+        found = plain(self._chain(), k)
+        try:
+            if is_totally_ordered(self.query):
+                found._result_cache = self._result_cache[k]
+                found._prefetch_done = True
+        except Exception as fault:
+            engine.faulted(query_state(self)[derivations.ATTRIBUTE].instance, fault)
+        return found
+
+    return getitem
 
 
 def _is_connected(queryset: Any) -> bool:

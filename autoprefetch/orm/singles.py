@@ -43,6 +43,17 @@ def is_ready(instance: Model, known: Relation) -> bool:
     return all(values.get(column) is not None for column in columns)
 
 
+def model_behind(instance: Model, known: Relation) -> Any:
+    """Return the key of the content type that a generic foreign key of an instance leads to; None for other relations.
+
+    Each has a query of its own, and so a batch of its own: a program may be interested in one of them only.
+    """
+    if known.kind is not Kind.GENERIC_FOREIGN_KEY:
+        return None
+    options: Any = instance._meta
+    return getattr(instance, options.get_field(options.get_field(known.name).ct_field).attname)
+
+
 def load(
     instances: list[Any], known: Relation, joins: tuple[str, ...] = ()
 ) -> tuple[dict[Hashable, Any], Callable[[Any], Hashable]]:
