@@ -9,11 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any
+from unittest.mock import patch
 
 from django.db import DatabaseError, connections, transaction
 
 import autoprefetch
-from autoprefetch.plan.plans import Method
+from autoprefetch import evaluation
+from autoprefetch.observe.recordings import Recording
 from tests.databases import count_queries
 from tests.equivalence.comparing import know_content_types
 from tests.equivalence.differential import schema
@@ -26,9 +28,6 @@ from tests.routers import CurrentDatabaseRouter
 LATE = (False, False, True, True)
 """The automatic runs of a program: whether each does what the program does late only."""
 
-GENERIC, FURTHER_MODELS = ".subject", 2
-"""The generic foreign key of the library, and how many models it leads to besides the one that is touched."""
-
 FAULT = "a fault of autoprefetch"
 
 
@@ -37,13 +36,9 @@ class Site:
     """What one call site did in one run.
 
     Attributes:
-        evaluations: how often it was evaluated.
-        ahead: how often it loaded a relation ahead by a query of its own.
         paths: relations and shapes that its evaluations loaded, ahead or when they were touched.
     """
 
-    evaluations: int
-    ahead: int
     paths: int
 
 
@@ -58,6 +53,7 @@ class Run:
         statements: what was sent to the database.
         sites: what each call site did.
         quarantined: the faults of autoprefetch itself.
+        unused: relations that an evaluation loaded ahead by a query of its own, of which it used nothing.
     """
 
     shown: list[Any]
@@ -67,6 +63,7 @@ class Run:
     quarantined: tuple[str, ...]
     sites: tuple[Site, ...]
     is_consistent: bool
+    unused: int
 
     @property
     def outcome(self) -> Any:
@@ -117,17 +114,12 @@ class Comparison:
     def allowance(self, plain: Run, run: Run) -> int:
         """Return how many queries more than plain Django a run may take.
 
-        One for each relation that was loaded ahead by a query of its own, for each chunk of a stream; one for each
-        further model that a generic foreign key leads to. Where the program meets keys that lead nowhere, one for each
-        relation or shape of an evaluation: what was loaded for all peers was of no use to some. Where it writes, two
-        more for each of those, whose batches may have expired.
+        It is what promise P3 says: one for each relation that was loaded ahead and not used; where the program writes,
+        two for each relation or shape of an evaluation, whose batches may have expired. Where it meets keys that lead
+        nowhere, one for each of those: the batch was of no use to the row that caused it.
         """
-        chunks = self.program.world.size if "chunk_size" in self.program.source else 1
-        ahead = chunks * sum(site.ahead for site in run.sites)
-        if GENERIC in self.program.source:
-            ahead += chunks * FURTHER_MODELS * sum(site.evaluations for site in run.sites)
         meets_nothing = any("DoesNotExist" in repr(shown) for shown in plain.shown)
-        return ahead + sum(site.paths for site in run.sites) * (2 * self.program.writes + meets_nothing)
+        return run.unused + sum(site.paths for site in run.sites) * (2 * self.program.writes + meets_nothing)
 
     def repeated_loads(self) -> tuple[int, int]:
         """Count plain Django's repeated lazy loads, and those of them that the last run did not make one by one."""
@@ -160,9 +152,10 @@ def compared(program: Program) -> Comparison:
 
 def run(function: Callable[[Vocabulary], None], using: str, settings: dict[str, Any], is_late: bool) -> Run:
     """Run a program once and undo what it wrote."""
-    vocabulary, error = Vocabulary(using, is_late=is_late), None
+    vocabulary, error = Vocabulary(using, is_late=is_late, by_scope="SCOPE" in settings), None
     before = evaluations()
-    with autoprefetch.override(**settings), undone(using):
+    recordings: list[Recording] = []
+    with autoprefetch.override(**settings), undone(using), noting(recordings):
         with count_queries() as queries:
             try:
                 function(vocabulary)
@@ -171,28 +164,35 @@ def run(function: Callable[[Vocabulary], None], using: str, settings: dict[str, 
         is_changed = any(map(is_write, queries.statements))
         tables = contents(using) if is_changed else {}
         is_consistent = not is_changed or constraints_hold(using)
-    sites = autoprefetch.report().call_sites
-    quarantined = tuple(site.quarantined for site in sites if site.quarantined)
+    quarantined = tuple(site.quarantined for site in autoprefetch.report().call_sites if site.quarantined)
     statements = tuple(map(without_values, queries.statements))
-    return Run(vocabulary.shown, error, tables, statements, quarantined, tuple(sites_since(before)), is_consistent)
+    unused = sum(len(recording.unused()) for recording in recordings)
+    sites = tuple(sites_since(before))
+    return Run(vocabulary.shown, error, tables, statements, quarantined, sites, is_consistent, unused)
 
 
-def evaluations() -> dict[str, tuple[int, int]]:
-    """Return for each call site its evaluations, and how often they loaded a relation ahead that was not joined."""
-    found = {}
-    for site in autoprefetch.report().call_sites:
-        queried = {branch.path for branch in site.plan.walk() if branch.method is Method.PREFETCH} if site.plan else ()
-        ahead = sum(usage.eager for path, usage in site.profile.usages.items() if path in queried)
-        found[site.key] = site.profile.evaluations, ahead
-    return found
+@contextmanager
+def noting(recordings: list[Recording]) -> Iterator[None]:
+    """Keep the recordings of the block."""
+
+    def noted(*args: Any) -> Recording:
+        recordings.append(Recording(*args))
+        return recordings[-1]
+
+    with patch.object(evaluation, "Recording", noted):
+        yield
 
 
-def sites_since(before: dict[str, tuple[int, int]]) -> Iterator[Site]:
+def evaluations() -> dict[str, int]:
+    """Return how often each call site was evaluated."""
+    return {site.key: site.profile.evaluations for site in autoprefetch.report().call_sites}
+
+
+def sites_since(before: dict[str, int]) -> Iterator[Site]:
     """Yield what each call site has done since."""
-    after = evaluations()
     for site in autoprefetch.report().call_sites:
-        times, ahead = (now - then for now, then in zip(after[site.key], before.get(site.key, (0, 0)), strict=True))
-        yield Site(times, ahead, times * len(site.profile.usages))
+        times = site.profile.evaluations - before.get(site.key, 0)
+        yield Site(times * len(site.profile.usages))
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from tests.equivalence.differential.schema import Model
 from tests.equivalence.differential.worlds import World
 from tests.library.models import Membership
 
-_SETTINGS: tuple[dict[str, object], ...] = ({}, {}, {}, {"AHEAD": False}, {"MAX_BATCH": 2})
+SETTINGS: tuple[dict[str, object], ...] = ({}, {}, {}, {"AHEAD": False}, {"MAX_BATCH": 2}, {"SCOPE": "all"})
 _ROW = re.compile(r"\br\d+\b")
 _DEEPEST = 3
 _MOST_LINES = 40
@@ -244,4 +244,4 @@ def programs(
     for _ in range(writer.number(1, 3)):
         writer.top()
     world = World(writer.number(0, 10_000), writer.number(4, 6))
-    return Program(world, tuple(writer.lines), writer.choose(_SETTINGS))
+    return Program(world, tuple(writer.lines), writer.choose(SETTINGS))

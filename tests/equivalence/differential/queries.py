@@ -252,6 +252,11 @@ class Composer:
             f"{query.then('.iterator()').values}",
             f"{query.then('.iterator(chunk_size=2)').values}",
             f"[odd(row) for row in {query.rows}]",
+            f"awaited({query.text}.acount)",
+            f"awaited({query.text}.aexists)",
+            f"awaited({query.text}.alast)",
+            f"awaited({query.text}.aget, {name}={literal})",
+            f"any_order(arows({query.text}))",
             *(f"{query.text}.contains({row})" for row, model in scope if model is query.model),
         )
         return self.choose(options)

@@ -34,10 +34,12 @@ class Vocabulary:
     Args:
         using: the database alias.
         is_late: whether the call sites have learned already what the program does without what it does late.
+        by_scope: whether the setting makes all querysets automatic, so that `auto()` has nothing to do.
     """
 
-    def __init__(self, using: str, *, is_late: bool) -> None:
+    def __init__(self, using: str, *, is_late: bool, by_scope: bool = False) -> None:
         self.is_late = is_late
+        self.auto = in_scope if by_scope else auto
         self.using = using
         self.shown: list[Any] = []
         self._new = count(_FIRST_NEW)
@@ -45,9 +47,22 @@ class Vocabulary:
 
     def words(self) -> dict[str, Any]:
         """Return the namespace that a program runs in."""
-        own = ("out", "each", "write", "in_task", "sql", "savepoint", "rolled_back", "make", "nth", "late")
+        own = (
+            "out",
+            "each",
+            "awaited",
+            "arows",
+            "write",
+            "in_task",
+            "sql",
+            "savepoint",
+            "rolled_back",
+            "make",
+            "nth",
+            "late",
+        )
         django = (Avg, Count, Exists, F, Max, Min, OuterRef, Prefetch, Q, Sum, prefetch_related_objects)
-        free = (any_order, by_key, day, odd, given, vars_of, auto, uuid, Stop)
+        free = (any_order, by_key, day, odd, given, vars_of, uuid, Stop)
         return (
             {name: getattr(self, name) for name in own}
             | {word.__name__: word for word in (*django, *free)}
@@ -89,6 +104,18 @@ class Vocabulary:
             await asyncio.gather(child(), asyncio.sleep(0))
 
         async_to_sync(parent)()
+
+    def awaited(self, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call what async code awaits."""
+        return async_to_sync(method)(*args, **kwargs)
+
+    def arows(self, queryset: Any) -> list[Any]:
+        """Go through a queryset by `async for`."""
+
+        async def rows() -> list[Any]:
+            return [row async for row in queryset]
+
+        return async_to_sync(rows)()
 
     def sql(self, statement: str, *params: Any) -> None:
         """Run SQL past the ORM."""
@@ -141,6 +168,11 @@ def _filling(field: Any, number: int) -> Any:
     if isinstance(field, models.DateField):
         return FIRST_DAY
     return 1 if isinstance(field, models.IntegerField) else "" if field.has_default() else "b"
+
+
+def in_scope(source: Any, name: str) -> Any:
+    """Stand for `auto()`."""
+    return source.all()
 
 
 def day(number: int) -> datetime.date:
