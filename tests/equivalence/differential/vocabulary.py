@@ -48,18 +48,8 @@ class Vocabulary:
     def words(self) -> dict[str, Any]:
         """Return the namespace that a program runs in."""
         own = (
-            "out",
-            "each",
-            "awaited",
-            "arows",
-            "write",
-            "in_task",
-            "sql",
-            "savepoint",
-            "rolled_back",
-            "make",
-            "nth",
-            "late",
+            *("auto", "out", "each", "awaited", "arows", "nth", "late"),
+            *("write", "in_task", "sql", "savepoint", "rolled_back", "make"),
         )
         django = (Avg, Count, Exists, F, Max, Min, OuterRef, Prefetch, Q, Sum, prefetch_related_objects)
         free = (any_order, by_key, day, odd, given, vars_of, uuid, Stop)
