@@ -110,6 +110,32 @@ def test_a_cache_that_was_written_past_is_not_asked(consumer: str, database: str
     plain_cold_warm(view)
 
 
+def test_a_slice_of_what_is_prefetched_by_us_is_a_queryset(database: str) -> None:
+    """Django makes a list of it, which has no `values_list()`; a slice by steps is a list in either case."""
+
+    def view() -> Any:
+        found = []
+        for author in auto(Author.objects.all()):
+            rows = author.books.all()[:2]
+            titles = list(rows.values_list("title", flat=True))
+            found.append((len(author.books.all()), type(rows).__name__, titles, rows.count(), rows[0:1:1], [*rows]))
+            found.append((raised(lambda rows=rows: rows.in_bulk()), raised(lambda rows=rows: rows.filter(pk=1))))
+            found.append(raised(lambda author=author: author.books.all()[-2:]))
+        return found
+
+    plain, cold, warm = plain_cold_warm(view)
+    assert warm.queries < cold.queries < plain.queries
+
+
+def test_a_slice_of_a_prefetched_set_without_order_has_the_very_rows_of_its_statement(database: str) -> None:
+    def view() -> Any:
+        publishers = auto(Publisher.objects.order_by("pk"))
+        return [(len(p.media.all()), [row.title for row in p.media.all()[:1]]) for p in publishers]
+
+    plain, cold, warm = plain_cold_warm(view)
+    assert warm.queries <= cold.queries <= 4 < plain.queries
+
+
 def test_unordered_first_of_a_prefetched_set_is_the_databases(database: str) -> None:
     """The default ordering of the model counts; without one, `first()` orders by the primary key and asks again."""
 
