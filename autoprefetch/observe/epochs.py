@@ -178,6 +178,11 @@ class Freshness:
             self._untouched_at = last
         return not is_untouched
 
+    def hands_out(self) -> bool:
+        """Take note that something of it is used, and tell whether nothing was written to since it was read."""
+        self.was_used = True
+        return _last == self._untouched_at or (agree(self._epochs, here()) and not self.saw_a_write())
+
     def used(self) -> Freshness:
         """Return what tells of it from now on, when any write makes it stale."""
         if self._once_used is None or self._once_used.are_stale():

@@ -33,8 +33,8 @@ class Ahead(Protocol):
     def are_stale(self) -> bool:
         """Tell whether a write came after they were loaded that they may not survive."""
 
-    def saw_a_write(self) -> bool:
-        """Tell whether anything was written to after they were loaded."""
+    def hands_out(self) -> bool:
+        """Take note that one is used, and tell whether nothing was written to after they were loaded."""
 
     def used(self) -> Ahead:
         """Return what tells it of a set that was handed out."""
@@ -66,12 +66,12 @@ class WaitingCache(dict[str, Any]):
             raise KeyError(name)
         value = waiting[name]
         ahead = self._ahead[name]
-        if ahead.are_stale():
-            waiting.pop(name, None)
-            raise KeyError(name)
-        ahead.was_used = True
-        if ahead.saw_a_write() and states.is_shared(value):
-            value = renewed(value)
+        if not ahead.hands_out():
+            if ahead.are_stale():
+                waiting.pop(name, None)
+                raise KeyError(name)
+            if states.is_shared(value):
+                value = renewed(value)
         _set(self, name, value)  # before it leaves the other dict: a thread beside this one finds it in either
         waiting.pop(name, None)
         return value
