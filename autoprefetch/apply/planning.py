@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from django.db.models import Model
@@ -20,15 +21,20 @@ from autoprefetch.plan.relations import Relation, relation
 def plan(standing: Standing, profile: Profile, form: Form, config: Config) -> tuple[Plan, bool]:
     """Return the plan for the next evaluation of a call site, and whether it was made just now."""
     chosen = choices(standing, config)
-    key = (profile_state(profile), form, chosen)
-    known = standing.plans.get(key)
-    standing.form = form
-    if known is None:
-        standing.plan = plan_for(profile, form, _form_of_base, chosen)
-        standing.keep(key, standing.plan)
-        return standing.plan, True
-    standing.plan = known
-    return known, False
+    state = profile_state(profile)
+    known = standing.plans.get((state, form, chosen))
+    if known is not None and known is standing.plan:
+        return known, False  # of the form that the call site had before
+    standing.form = form = _same(form)
+    standing.plan = known or plan_for(profile, form, _form_of_base, chosen)
+    standing.keep((state, form, chosen), standing.plan)
+    return standing.plan, known is None
+
+
+@lru_cache(10_000)
+def _same(form: Form) -> Form:
+    """Return the form that other call sites have as well, so that all of them keep one."""
+    return form
 
 
 def choices(standing: Standing, config: Config) -> Choices:
