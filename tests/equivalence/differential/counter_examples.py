@@ -142,3 +142,22 @@ kept(
     """,
     size=6,
 )
+kept(
+    "what a row has loaded that others share",
+    """
+    for r in auto(Street.objects.order_by("pk"), name="1"):
+        out(lambda: r.city.country)
+        write(lambda: Country.objects.update(name=str(r.pk)))
+    """,
+    size=6,
+)
+kept(
+    "a slice of a set that was loaded ahead",
+    """
+    for r in auto(Author.objects.order_by("pk"), name="1"):
+        out(lambda: by_key(r.books.all()))
+        out(lambda: r.books.all()[1:3].in_bulk())
+        out(lambda: by_key(r.books.all()[:1].values_list("title")))
+    """,
+    size=6,
+)

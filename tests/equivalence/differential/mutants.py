@@ -15,11 +15,11 @@ import pytest
 from autoprefetch.apply import batching, recalling
 from autoprefetch.observe import epochs, tracking
 from autoprefetch.observe.epochs import Epochs, Freshness
-from autoprefetch.orm import batches, likeness, parameters, singles, states
+from autoprefetch.orm import batches, caches, likeness, parameters, singles, states
 from autoprefetch.plan import relations
 from autoprefetch.plan.relations import Kind
 from tests.equivalence.differential.schema import Model
-from tests.library.models import Author, Book, Comment, Copy, Publisher, Shelf, Supplier
+from tests.library.models import Author, Book, City, Comment, Copy, Country, Publisher, Shelf, Street, Supplier
 
 Patch = pytest.MonkeyPatch
 
@@ -88,6 +88,12 @@ def a_write_to_all_tables_is_a_write_to_none(patch: Patch) -> None:
     """Rollbacks, deletes and unknown SQL move nothing."""
     plain = Epochs.move
     patch.setattr(Epochs, "move", lambda self, tables, everything: plain(self, () if everything else tables, False))
+
+
+@mutant(City, Country, Street, may_write=True)
+def a_shared_row_stays_shared(patch: Patch) -> None:
+    """Rows that refer to one row keep sharing what was made of it, and what it has loaded, after a write."""
+    patch.setattr(caches, "renewed", lambda instance: instance)
 
 
 # Shapes -------------------------------------------------------------------------------------------------------------
