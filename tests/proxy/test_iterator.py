@@ -31,6 +31,26 @@ def test_sets_are_prefetched_chunk_by_chunk(chunk_size, warm):
     assert_same(view, cold=warm, warm=warm)
 
 
+def test_what_one_chunk_did_not_use_is_not_loaded_for_the_next():
+    """Loaded ahead in vain once, it is batched when it is touched after all."""
+
+    def view(used):
+        books = auto(Book.objects.all(), name="chunks").iterator(chunk_size=4)
+        return [sorted(tag.name for tag in book.tags.all()) for number, book in enumerate(books) if used(number)]
+
+    expected = view(lambda number: True)
+    assert view(lambda number: True) == expected
+    with count_queries() as unused:
+        assert view(lambda number: False) == []
+    assert len(unused) == 1 + 1
+    with count_queries() as late:
+        assert view(lambda number: number >= 8) == expected[8:]
+    assert len(late) == 1 + 1 + 2
+    with count_queries() as partly:
+        assert view(lambda number: number % 4 == 1) == expected[1::4]
+    assert len(partly) == 1 + 4
+
+
 @pytest.mark.parametrize(
     "lines",
     [
