@@ -37,7 +37,8 @@ EXEMPT = {
         "evaluation.Evaluations.rewritten evaluation.Evaluations.load_ahead streaming.Streaming.stream "
         "streaming.Streaming.opened streaming.Streaming.streamed streaming.Streaming.finish "
         "evaluation.Evaluations.is_in_scope loading.Loading.load_alone "
-        "loading.Loading.load_set loading.Loading.recalled loading.Loading.replay loading.Loading.recognise "
+        "loading.Loading.load_set loading.Loading.recalled loading.Loading.recalled_one loading.Loading.replay "
+        "loading.Loading.recognise orm.derivations._repeated "
         "loading.Loading.load_column loading.Loading.touch loading.Loading.wrote loading.Loading.standing_of"
     ),
     "it runs, or leads to, Django's own query": (
@@ -53,7 +54,7 @@ EXEMPT = {
     ),
     "it is a dict of Django's, and the comparison of numbers in it": (
         "orm.caches.WaitingCache.__missing__ orm.caches.WaitingCache._waits orm.caches.WaitingCache.__contains__ "
-        "orm.caches.WaitingCache.clear observe.epochs.Freshness.are_stale"
+        "orm.caches.WaitingCache.clear observe.epochs.Freshness.are_stale observe.epochs.Freshness.hands_out"
     ),
     "it is the fetch mode of Django 6.1, which leads to Django's own fetch": (
         "orm.states._attribute orm.states._fetched orm.states._Tracked.fetch orm.states._Tracked.load_column"
