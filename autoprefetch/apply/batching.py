@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet, FieldError
-from django.db import NotSupportedError, router
+from django.db import NotSupportedError
 from django.db.models import Model
 
 from autoprefetch.apply import recalling
@@ -57,8 +57,8 @@ def one(instance: Model, known: Relation, path: Path, most: int, entered: Entere
     if claims == states.DANGLING or not singles.is_ready(instance, known):
         return NOTHING
     # Loaded a second time, after `refresh_from_db()` for example, a relation gives another object with fresh values.
-    model = singles.model_behind(instance, known)
-    answers = group.answers_for((known.name, claims, model), known.tables or None)
+    model, using = singles.model_behind(instance, known), forms.read_from(instance, known.target)
+    answers = group.answers_for((known.name, claims, model, using), known.tables or None)
     if answers.expired >= MISSES:
         return NOTHING
     if not singles.is_djangos(type(instance), known.name):
@@ -109,7 +109,7 @@ def _claim(answers: Answers, instance: Model, known: Relation, entered: Entered)
 def column(instance: Model, attname: str, most: int) -> bool:
     """Load a deferred column of an instance and its peers in one query; tell whether it is there now."""
     group: PeerGroup = states.group_of(instance)
-    answers = group.answers_for(("column", attname), None)
+    answers = group.answers_for(("column", attname, forms.read_from(instance, type(instance))), None)
     if answers.expired >= MISSES or not singles.may_load_columns(instance):
         return False
     if instance.pk not in answers.asked:
@@ -134,13 +134,10 @@ def _peers(
     is_ready: Callable[[Any], bool],
 ) -> list[Any]:
     """Return the peers that the next batch asks for: the touched one, and as many of those that wait as may be."""
-    using = instance._state.db
-    alias = router.db_for_read(target, instance=instance) if target is not None and forms.routers_choose() else None
+    using = forms.read_from(instance, target)
     found = [instance]
     for peer in group.waiting(answers):
-        if peer is instance or peer._state.db != using or peer._state.adding or not is_ready(peer):
-            continue
-        if alias is not None and target is not None and router.db_for_read(target, instance=peer) != alias:
+        if peer is instance or peer._state.adding or not is_ready(peer) or forms.read_from(peer, target) != using:
             continue
         found.append(peer)
         if len(found) >= most:

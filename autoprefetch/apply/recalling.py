@@ -9,7 +9,7 @@ from django.db.models import Model
 
 from autoprefetch.learn.profiles import Path
 from autoprefetch.observe.peers import Answers, PeerGroup
-from autoprefetch.orm import batches, likeness, replay, states
+from autoprefetch.orm import batches, forms, likeness, replay, states
 from autoprefetch.plan.relations import Kind, Relation
 
 SHAPES = 8
@@ -18,19 +18,28 @@ SHAPES = 8
 
 @dataclass(frozen=True, slots=True)
 class RecalledKeys:
-    """A foreign key that was batched: what answers it, by the value of which column, and where it leads."""
+    """A foreign key that was batched.
+
+    Attributes:
+        answers: what answers it.
+        known: the relation.
+        column: the attribute that holds the key.
+        path: where it leads.
+        using: where the instances are from that it is answered for, and where it is read.
+    """
 
     answers: Answers
     known: Relation
     column: str
     path: Path
+    using: tuple[str | None, str | None]
 
 
 def remember_keys(instance: Model, known: Relation, path: Path, answers: Answers) -> None:
     """Remember the answers for a foreign key of the peers of an instance."""
     if known.kind is Kind.FOREIGN_KEY and len(known.columns) == 1:
-        (column,) = known.columns
-        states.group_of(instance).keys[known.name] = RecalledKeys(answers, known, column, path)
+        (column,), using = known.columns, forms.read_from(instance, known.target)
+        states.group_of(instance).keys[known.name] = RecalledKeys(answers, known, column, path, using)
 
 
 def recalled_one(instance: Model, name: str) -> Model | None:
@@ -38,6 +47,8 @@ def recalled_one(instance: Model, name: str) -> Model | None:
     group: PeerGroup = states.group_of(instance)
     held: RecalledKeys | None = group.keys.get(name)
     if held is None or held.answers.are_stale() or held.answers.saw_a_write():
+        return None
+    if forms.read_from(instance, held.known.target) != held.using:
         return None
     found: Model | None = held.answers.by_key.get(instance.__dict__.get(held.column))
     if found is None or instance._state.adding or states.claims(instance, name):

@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import router
 from django.db.models import QuerySet
 from django.db.models.expressions import Col
 from django.db.models.lookups import Exact
@@ -22,6 +21,7 @@ from django.db.models.sql.where import AND, WhereNode
 # What the filter fills in a query, empty before it but for the last two: a cache, and what each filter leaves anew.
 _FILLED = ("alias_map", "alias_refcount", "table_map", "used_aliases", "base_table", "_lookup_joins")
 _EMPTY = (*_FILLED[:4], "annotations", "external_aliases", "extra", "_filtered_relations")
+_MUTABLE = frozenset({*_FILLED, *_EMPTY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +48,14 @@ class _Whole:
     Attributes:
         field: the foreign key.
         attname: the attribute of the parent that it refers to.
-        template: the queryset without the comparison.
+        made_by: the class of the queryset.
+        state: the attributes of its query, but for the where tree.
     """
 
     field: Any
     attname: str
-    template: Any
+    made_by: type[QuerySet[Any]]
+    state: dict[str, Any]
 
 
 _built: dict[type, _Built | None] = {}
@@ -94,15 +96,21 @@ def repeated(manager: Any) -> Any:
     comparison in its where tree.
     """
     built, instance = _built.get(type(manager)), manager.instance
-    if built is None or built.whole is None or manager._db or manager._hints or router.routers:
+    if built is None or built.whole is None or manager._db or manager._hints:
         return None
     values, whole = instance.__dict__, built.whole
     value = values.get(whole.attname)
     if value is None or value == "" or "_prefetched_objects_cache" in values:
         return None
-    queryset = whole.template._chain()
-    queryset._query.where.children.append(built.lookup(built.lhs, instance))
-    queryset._hints = {"instance": instance}
+    query: Any = Query.__new__(Query)
+    state = query.__dict__
+    state.update(whole.state)
+    for name in _MUTABLE:
+        if name in state:
+            state[name] = _copied(state[name])
+    query.where = WhereNode()
+    query.where.children.append(built.lookup(built.lhs, instance))
+    queryset: Any = whole.made_by(manager.model, query, hints={"instance": instance})
     queryset._known_related_objects = {whole.field: {value: instance}}
     if _HAS_FETCH_MODE:
         queryset._fetch_mode = instance._state.fetch_mode
@@ -121,10 +129,8 @@ def _whole(manager: Any, queryset: Any) -> _Whole | None:
     targets = manager.field.foreign_related_fields
     if not is_djangos or len(targets) != 1 or not targets[0].primary_key or not manager.field.many_to_one:
         return None
-    template = queryset._chain()
-    template._query.where = WhereNode()
-    template._hints, template._known_related_objects = {}, {}
-    return _Whole(manager.field, targets[0].attname, template)
+    state = {name: _copied(value) for name, value in queryset._query.__dict__.items() if name != "where"}
+    return _Whole(manager.field, targets[0].attname, made_by, state)
 
 
 _HAS_FETCH_MODE = hasattr(QuerySet, "fetch_mode")

@@ -41,6 +41,12 @@ def routers_choose() -> bool:
     return bool(router.routers)
 
 
+def read_from(instance: Model, target: type[Model] | None) -> tuple[str | None, str | None]:
+    """Return where an instance is from, and where the project's routers have it read what it refers to."""
+    chosen = router.db_for_read(target, instance=instance) if target is not None and router.routers else None
+    return instance._state.db, chosen
+
+
 def form_of(queryset: Any, targets: frozenset[type[Model]] = frozenset()) -> Form:
     """Describe how a queryset is written.
 
