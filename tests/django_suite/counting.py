@@ -72,11 +72,16 @@ def watch() -> Counted:
 
 
 def _watch_loads(counted: Counted) -> None:
-    loaded, touch, alone, replay = Recording.loaded, tracking.touch, Loading.load_alone, Loading.replay
+    loaded, recalled, touch = Recording.loaded, Recording.recalled, tracking.touch
+    alone, replay = Loading.load_alone, Loading.replay
 
     def count_loaded(self: Any, path: Any, *args: Any, **kwargs: Any) -> None:
         counted.touched[self, path].add(_number(counted.row))
         loaded(self, path, *args, **kwargs)
+
+    def count_recalled(self: Any, path: Any, *args: Any) -> None:
+        counted.touched[self, path].add(_number(counted.row))
+        recalled(self, path, *args)
 
     def remember_touch(*args: Any, **kwargs: Any) -> Any:
         counted.latest = touch(*args, **kwargs)
@@ -94,6 +99,7 @@ def _watch_loads(counted: Counted) -> None:
         return rows
 
     Recording.loaded = count_loaded
+    Recording.recalled = count_recalled
     tracking.touch = remember_touch
     Loading.load_alone = count_alone
     Loading.replay = count_replay
