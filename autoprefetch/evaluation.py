@@ -7,7 +7,7 @@ query runs.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -23,7 +23,7 @@ from autoprefetch.apply.standing import Standing
 from autoprefetch.conf import Config
 from autoprefetch.faults import forget, is_callers, quarantine, shielded
 from autoprefetch.learn.collecting import Collector
-from autoprefetch.learn.profiles import Profile
+from autoprefetch.learn.histories import UNKNOWN, History
 from autoprefetch.learn.stores.memory import MemoryStore
 from autoprefetch.observe import callsites, epochs, origins, tracking, writes
 from autoprefetch.observe.marks import mark_of
@@ -98,27 +98,27 @@ class Evaluations(Streaming):
         """Make the plan for an evaluation, and start its recording."""
         self.collector.merge()
         self.store.limit = config.max_call_sites
-        profile = self.store.load(standing.site.key) or Profile()
-        if profile.usages or standing.form is None or forms.loads_related(queryset):
-            plan = self.plan(queryset, standing, profile, config, no_prefetches)
+        history = self.store.load(standing.site.key) or UNKNOWN
+        if history.has_paths or standing.form is None or forms.loads_related(queryset):
+            plan = self.plan(queryset, standing, history, config, no_prefetches)
         else:
             plan = Plan(queryset.model)  # to look at the queryset would cost as much as all else that is done here
         applied = plan if config.applies else planning.observing(plan)
         on_news = self.collector.add if config.learns else _not_learned
-        recording = Recording(standing.site, queryset.model, applied.eager_paths(), profile, on_news)
+        recording = Recording(standing.site, queryset.model, applied.eager_paths(), history, on_news)
         return Run(standing, applied, recording)
 
     def plan(
-        self, queryset: AnyQuerySet, standing: Standing, profile: Profile, config: Config, no_prefetches: str
+        self, queryset: AnyQuerySet, standing: Standing, history: History, config: Config, no_prefetches: str
     ) -> Plan:
         """Make the plan for an evaluation, and log what it suggests."""
-        targets = planning.targets(queryset.model, profile) if forms.routers_choose() else frozenset()
+        targets = planning.targets(queryset.model, history) if forms.routers_choose() else frozenset()
         form = forms.form_of(queryset, targets)
         if no_prefetches:
             form = replace(form, no_prefetches=no_prefetches)
-        plan, is_new = planning.plan(standing, profile, form, config)
+        plan, is_new = planning.plan(standing, history, form, config)
         if is_new and config.learns and config.log_suggestions:
-            advising.log_once(standing, plan, profile)
+            advising.log_once(standing, plan, history.profile)
         return plan
 
     def fetch(self, queryset: AnyQuerySet, fetch_all: Fetch, run: Run) -> tuple[int, int]:
@@ -159,37 +159,49 @@ class Evaluations(Streaming):
 
     def track(self, run: Run, rows: list[Any], own: int, ahead: int) -> None:
         """Make the rows peers, with what was loaded along with them."""
-        group = tracking.track_rows(run.recording, rows)
+        tracking.track_rows(run.recording, rows)
         tracking.track_branches(run.recording, rows, run.plan.branches)
         run.recording.evaluated(len(rows), own, ahead)
-        writes.came_into_use(group)
+        self.tell_uses(writes.came_into_use(run.recording))
 
     # What was learned
 
-    def known(self) -> list[tuple[Standing, Profile]]:
+    def known(self) -> list[tuple[Standing, History]]:
         """Return the call sites of this process with what is known of them now."""
+        self.tell_uses(writes.recordings())
         self.collector.merge()
         pairs = ((standing, self.store.load(standing.site.key)) for standing in self.standings.all())
-        return [(standing, profile) for standing, profile in pairs if profile is not None]
+        return [(standing, history) for standing, history in pairs if history is not None]
 
-    def planned_for(self, standing: Standing, profile: Profile) -> Plan:
+    def planned_for(self, standing: Standing, history: History) -> Plan:
         """Return what the next evaluation of a call site would load ahead."""
         if standing.form is None or standing.quarantined:
             return Plan(Model)
-        planning.replan_below(standing, profile, conf.current())
-        return planning.plan(standing, profile, standing.form, conf.current())[0]
+        planning.replan_below(standing, history, conf.current())
+        return planning.plan(standing, history, standing.form, conf.current())[0]
 
     def settle(self, **kwargs: object) -> None:
         """Merge what a request showed, and log the suggestions that follow from it."""
         routes.left()
-        writes.forget()
+        self.tell_uses(writes.forget())
         config = conf.current()
         for key in self.collector.merge():
             standing = self.standings.get(key)
             with shielded(standing, None):
-                profile = self.store.load(key)
-                if standing is not None and profile is not None and config.learns and config.log_suggestions:
-                    advising.log_once(standing, self.planned_for(standing, profile), profile)
+                history = self.store.load(key)
+                if standing is not None and history is not None and config.learns and config.log_suggestions:
+                    advising.log_once(standing, self.planned_for(standing, history), history.profile)
+
+    def tell_uses(self, recordings: Iterable[Recording]) -> None:
+        """Have recordings told that may have seen what was loaded ahead being used."""
+        for recording in recordings:
+            recording.used()
+
+    def failed(self) -> None:
+        """Take note that the request that runs here ends in an error."""
+        with shielded(None, None):
+            for recording in writes.recordings():
+                recording.failed()
 
     def news_failed(self, key: str, fault: Exception) -> None:
         """Quarantine the call site whose counts could not be merged."""

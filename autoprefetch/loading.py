@@ -118,7 +118,7 @@ class Loading:
         standing = self.standings.get(touch.recording.key)
         if standing is None:
             return ()
-        return planning.below(standing, touch.recording.profile, queryset, touch.path, touch.known, conf.current())
+        return planning.below(standing, touch.recording.history, queryset, touch.path, touch.known, conf.current())
 
     def touched(self, compiler: Any, derivation: Any, result_type: str, touch: tracking.Touch) -> batching.Touched:
         """Describe a statement that is about to run, with the sizes that its batches may have."""

@@ -14,15 +14,15 @@ def report() -> Report:
     Returns:
         a report whose `call_sites` come with the one first that saved most queries.
     """
-    sites = [advising.call_site_report(standing, profile) for standing, profile in engine.known()]
+    sites = [advising.call_site_report(standing, history) for standing, history in engine.known()]
     return Report(tuple(sorted(sites, key=lambda site: (-site.saved_queries, site.call_site))))
 
 
 def suggestions() -> list[Suggestion]:
     """Return the code change for each call site that has one, the one first that saves most queries."""
     made = (
-        advising.suggestion(standing, engine.planned_for(standing, profile), profile)
-        for standing, profile in engine.known()
+        advising.suggestion(standing, engine.planned_for(standing, history), history.profile)
+        for standing, history in engine.known()
     )
     found = [suggestion for suggestion in made if suggestion is not None]
     return sorted(

@@ -11,6 +11,7 @@ from autoprefetch.advise.sources import names_at, source_of
 from autoprefetch.advise.suggestions import Suggestion, suggestion_for
 from autoprefetch.advise.writing import DerivedQuery
 from autoprefetch.apply.standing import Standing
+from autoprefetch.learn.histories import History
 from autoprefetch.learn.profiles import Path, Profile, Usage, is_derived
 from autoprefetch.orm.derivations import shape_of_chain
 from autoprefetch.plan.forms import target_of
@@ -81,13 +82,14 @@ def log_once(standing: Standing, plan: Plan, profile: Profile) -> None:
         logs.suggested(made)
 
 
-def call_site_report(standing: Standing, profile: Profile) -> CallSiteReport:
+def call_site_report(standing: Standing, history: History) -> CallSiteReport:
     """Report one call site."""
     return CallSiteReport(
         call_site=standing.site.name,
         key=standing.site.key,
         model=standing.site.model,
-        profile=profile,
+        profile=history.profile,
+        totals=history.totals,
         plan=standing.plan,
         quarantined=standing.quarantined,
     )

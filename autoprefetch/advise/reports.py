@@ -18,7 +18,8 @@ class CallSiteReport:
         call_site: its name for people.
         key: its key in the store.
         model: the label of its model.
-        profile: what was learned.
+        profile: what was learned, as it counts now.
+        totals: the counts of the call site as a whole, over all its life.
         plan: what is applied, with the reasons; None before anything was planned.
         quarantined: why its plan was taken away; "" when it was not.
     """
@@ -27,21 +28,22 @@ class CallSiteReport:
     key: str
     model: str
     profile: Profile
+    totals: Profile
     plan: Plan | None
     quarantined: str
 
     @property
     def saved_queries(self) -> int:
         """Queries that plain Django would have run and autoprefetch did not, over all warm evaluations."""
-        return max(round(self.profile.warm * self.profile.plain_queries) - self.profile.warm_queries, 0)
+        return max(int(round(self.totals.warm * self.profile.plain_queries) - self.totals.warm_queries), 0)
 
     def as_dict(self) -> dict[str, object]:
         """Return plain values, for JSON."""
         return {
             "call_site": self.call_site,
             "model": self.model,
-            "evaluations": self.profile.evaluations,
-            "rows": self.profile.rows,
+            "evaluations": self.totals.evaluations,
+            "rows": self.totals.rows,
             "queries_plain": round(self.profile.plain_queries, 1),
             "queries_warm": self.profile.measured_queries,
             "saved_queries": self.saved_queries,
@@ -71,10 +73,10 @@ class Report:
 
 
 def _paragraph(site: CallSiteReport) -> str:
-    profile = site.profile
+    profile, totals = site.profile, site.totals
     warm = profile.measured_queries
     lines = [
-        f"{site.call_site}: {site.model}, {profile.evaluations} evaluations, {profile.rows} rows",
+        f"{site.call_site}: {site.model}, {totals.evaluations} evaluations, {totals.rows} rows",
         f"  queries: {profile.plain_queries:.0f} plain"
         + (f", {warm:.0f} warm, {site.saved_queries} saved in all" if warm is not None else ""),
     ]

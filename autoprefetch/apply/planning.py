@@ -9,24 +9,25 @@ from typing import Any
 
 from django.db.models import Model
 
-from autoprefetch.apply.standing import Standing, profile_state
+from autoprefetch.apply.standing import Standing
 from autoprefetch.conf import Config
-from autoprefetch.learn.profiles import Path, Profile
+from autoprefetch.learn.histories import History
+from autoprefetch.learn.profiles import Path
 from autoprefetch.orm import forms
 from autoprefetch.plan.forms import Form
 from autoprefetch.plan.plans import Branch, Choices, Method, Plan, plan_below, plan_for
 from autoprefetch.plan.relations import Relation, relation
 
 
-def plan(standing: Standing, profile: Profile, form: Form, config: Config) -> tuple[Plan, bool]:
+def plan(standing: Standing, history: History, form: Form, config: Config) -> tuple[Plan, bool]:
     """Return the plan for the next evaluation of a call site, and whether it was made just now."""
     chosen = choices(standing, config)
-    state = profile_state(profile)
+    state = history.state
     known = standing.plans.get((state, form, chosen))
     if known is not None and known is standing.plan:
         return known, False  # of the form that the call site had before
     standing.form = form = _same(form)
-    standing.plan = known or plan_for(profile, form, _form_of_base, chosen)
+    standing.plan = known or plan_for(history.profile, form, _form_of_base, chosen)
     standing.keep((state, form, chosen), standing.plan)
     return standing.plan, known is None
 
@@ -42,34 +43,34 @@ def choices(standing: Standing, config: Config) -> Choices:
     return Choices(config.join_unordered, config.ahead, standing.mark.ignore, config.ignore)
 
 
-def knows_below(profile: Profile, path: Path) -> bool:
-    """Tell whether a profile knows of relations below a path."""
+def knows_below(history: History, path: Path) -> bool:
+    """Tell whether it is known of relations below a path."""
     size = len(path)
-    return any(len(known) > size and known[:size] == path for known in profile.usages)
+    return any(len(known) > size and known[:size] == path for known in history.paths())
 
 
 def below(
-    standing: Standing, profile: Profile, queryset: Any, path: Path, known: Relation, config: Config
+    standing: Standing, history: History, queryset: Any, path: Path, known: Relation, config: Config
 ) -> tuple[Branch, ...]:
     """Plan what is joined to a derived query; what is not joined is batched when it is touched."""
     standing.derived[path] = (forms.form_of(queryset), known)
-    return _below(standing, profile, path, config).branches if knows_below(profile, path) else ()
+    return _below(standing, history, path, config).branches if knows_below(history, path) else ()
 
 
-def replan_below(standing: Standing, profile: Profile, config: Config) -> None:
+def replan_below(standing: Standing, history: History, config: Config) -> None:
     """Plan what will be joined to the derived queries of a call site, so that it can be advised."""
     for path in list(standing.derived):
-        if knows_below(profile, path):
-            _below(standing, profile, path, config)
+        if knows_below(history, path):
+            _below(standing, history, path, config)
 
 
-def _below(standing: Standing, profile: Profile, path: Path, config: Config) -> Plan:
+def _below(standing: Standing, history: History, path: Path, config: Config) -> Plan:
     form, known = standing.derived[path]
     chosen = replace(choices(standing, config), ahead=False)
-    key = (path, profile_state(profile), form, chosen)
+    key = (path, history.state, form, chosen)
     plan = standing.plans.get(key)
     if plan is None:
-        plan = plan_below(profile, form, path, known, _form_of_base, chosen)
+        plan = plan_below(history.profile, form, path, known, _form_of_base, chosen)
         standing.keep(key, plan)
     standing.below[path] = plan
     return plan
@@ -79,10 +80,10 @@ def _form_of_base(known: Relation, target: type[Model]) -> Form:
     return forms.form_of(forms.prefetch_base(known, target))
 
 
-def targets(model: type[Model], profile: Profile) -> frozenset[type[Model]]:
-    """Return the models that the to-one paths of a profile lead to."""
+def targets(model: type[Model], history: History) -> frozenset[type[Model]]:
+    """Return the models that the known to-one paths lead to."""
     found: set[type[Model]] = set()
-    for path in profile.usages:
+    for path in history.paths():
         current: type[Model] | None = model
         for step in path:
             known = relation(current, step) if current is not None else None

@@ -7,7 +7,7 @@ from collections.abc import Hashable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from autoprefetch.learn.profiles import Path, Profile
+from autoprefetch.learn.profiles import Path
 from autoprefetch.observe.callsites import CallSite
 from autoprefetch.observe.marks import Mark
 from autoprefetch.plan.forms import Form
@@ -44,14 +44,6 @@ class Standing:
         if len(self.plans) >= _FORMS:
             self.plans.clear()
         self.plans[key] = plan
-
-
-def profile_state(profile: Profile | None) -> Hashable:
-    """Return what changes when a profile has changed enough for another plan: its paths, or twice its evaluations."""
-    if profile is None:
-        return None
-    loaded = sum(1 for usage in profile.usages.values() if usage.loads)
-    return loaded, len(profile.written), profile.evaluations.bit_length()
 
 
 class Standings:

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
+from autoprefetch.learn.histories import History
 from autoprefetch.learn.profiles import Profile
 from autoprefetch.learn.stores import Store
 
@@ -16,6 +17,10 @@ class HasNews(Protocol):
     @property
     def key(self) -> str:
         """The key of the call site."""
+
+    @property
+    def era(self) -> int:
+        """The era in which the counts belong."""
 
     def take(self) -> Profile:
         """Hand over what is new, once."""
@@ -47,7 +52,7 @@ class Collector:
             except IndexError:
                 return frozenset(keys)
             try:
-                self.store.merge(recording.key, recording.take())
+                self.store.merge(recording.key, History.of(recording.take(), recording.era))
                 keys.add(recording.key)
             except Exception as error:
                 self._failed(recording.key, error)

@@ -1,14 +1,15 @@
 """Profiles: what the recordings of a call site add up to.
 
 A profile is a bag of counts, and so is what one recording adds to it: adding them commutes, so that workers may merge
-in any order. The idea of a profile for each call site is AutoFetch's (Ibrahim and Cook, 2006).
+in any order. Counts are whole numbers until they are weighted by their age (see `histories.py`). The idea of a profile
+for each call site is AutoFetch's (Ibrahim and Cook, 2006).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Self
+from dataclasses import dataclass, field, fields, replace
+from typing import Self, TypeVar
 
 Path = tuple[str, ...]
 """The attribute names from the root model, such as `("owner", "department")`.
@@ -21,6 +22,8 @@ derived query names its shape, `transactions(5c1e02f9)`.
 Span = tuple[str, int, int, int, int] | tuple[()]
 """An expression in a file: its name, line, end line, column and end column; empty when it is not known."""
 
+_Place = TypeVar("_Place", str, Span)
+
 
 def is_derived(path: Path) -> bool:
     """Tell whether a path ends in a derived query."""
@@ -32,34 +35,48 @@ class Usage:
     """How one path was used.
 
     Attributes:
-        evaluations: evaluations in which it was loaded lazily at least once.
+        evaluations: evaluations in which it was accessed at least once, however it was loaded.
         offered: instances that had the relation, over those evaluations.
-        loads: lazy loads, which are queries.
-        rows: instances that the lazy loads brought.
+        loads: lazy loads that plain Django would have made, each a query; first uses of what was loaded ahead, too.
+        rows: instances that the loads brought.
+        distinct: the instances at the path, each counted once however many rows refer to it.
         refused: lazy loads that Django refused, because they were tried in async code.
         eager: evaluations that loaded it ahead.
         first_access: where it was touched first.
         built: where a derived query was built, as file, line, end line, column and end column.
+        last_used: the number of the last evaluation that accessed it, counted over the life of the call site.
     """
 
-    evaluations: int = 0
-    offered: int = 0
-    loads: int = 0
-    rows: int = 0
-    refused: int = 0
-    eager: int = 0
+    evaluations: float = 0
+    offered: float = 0
+    loads: float = 0
+    rows: float = 0
+    refused: float = 0
+    eager: float = 0
     first_access: str = ""
     built: Span = ()
+    last_used: int = 0
+    distinct: float = 0
 
     def merged_with(self, other: Self) -> Self:
-        """Add two usages."""
-        counts = {name: getattr(self, name) + getattr(other, name) for name in _COUNTS}
+        """Add two usages; of two places the first in the alphabet is kept, so that the order does not matter."""
         return type(self)(
-            first_access=self.first_access or other.first_access, built=self.built or other.built, **counts
+            first_access=_either(self.first_access, other.first_access),
+            built=_either(self.built, other.built),
+            last_used=max(self.last_used, other.last_used),
+            **{name: getattr(self, name) + getattr(other, name) for name in _COUNTS},
         )
 
+    def weighted(self, weight: float) -> Self:
+        """Return what it counts for when it has this weight."""
+        return replace(self, **{name: getattr(self, name) * weight for name in _COUNTS})
 
-_COUNTS = tuple(f.name for f in fields(Usage) if f.name not in ("first_access", "built"))
+
+_COUNTS = tuple(f.name for f in fields(Usage) if f.name not in ("first_access", "built", "last_used"))
+
+
+def _either(one: _Place, other: _Place) -> _Place:
+    return min(one, other) if one and other else one or other
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +85,7 @@ class Profile:
 
     Attributes:
         evaluations: how often it was evaluated.
+        failed: evaluations whose request ended in an error; what they did not use may have been used otherwise.
         rows: instances that the root queries returned.
         own_queries: queries of the caller's own queryset, its prefetches among them.
         warm: evaluations that had a plan to apply.
@@ -76,13 +94,14 @@ class Profile:
         written: tables that were written to while an evaluation's instances were in use, with how often.
     """
 
-    evaluations: int = 0
-    rows: int = 0
-    own_queries: int = 0
-    warm: int = 0
-    warm_queries: int = 0
+    evaluations: float = 0
+    rows: float = 0
+    own_queries: float = 0
+    warm: float = 0
+    warm_queries: float = 0
     usages: Mapping[Path, Usage] = field(default_factory=dict)
-    written: Mapping[str, int] = field(default_factory=dict)
+    written: Mapping[str, float] = field(default_factory=dict)
+    failed: float = 0
 
     def merged_with(self, delta: Self) -> Self:
         """Add what a recording showed, or another worker's profile."""
@@ -93,19 +112,27 @@ class Profile:
         for table, count in delta.written.items():
             written[table] = written.get(table, 0) + count
         return type(self)(
-            evaluations=self.evaluations + delta.evaluations,
-            rows=self.rows + delta.rows,
-            own_queries=self.own_queries + delta.own_queries,
-            warm=self.warm + delta.warm,
-            warm_queries=self.warm_queries + delta.warm_queries,
             usages=usages,
             written=written,
+            **{name: getattr(self, name) + getattr(delta, name) for name in _SUMS},
         )
 
+    def weighted(self, weight: float) -> Self:
+        """Return what it counts for when it has this weight."""
+        return type(self)(
+            usages={path: usage.weighted(weight) for path, usage in self.usages.items()},
+            written={table: count * weight for table, count in self.written.items()},
+            **{name: getattr(self, name) * weight for name in _SUMS},
+        )
+
+    @property
+    def sums(self) -> Self:
+        """The counts of the call site as a whole, without those of its paths and tables."""
+        return replace(self, usages={}, written={})
+
     def loads_per_evaluation(self, path: Path) -> float:
-        """Return the lazy loads of a path in an evaluation that does not load it ahead (queries)."""
-        usage = self.usages[path]
-        return usage.loads / max(self.evaluations - usage.eager, 1)
+        """Return the lazy loads of a path that plain Django makes in an evaluation (queries)."""
+        return self.usages[path].loads / max(self.evaluations - self.failed, 1)
 
     @property
     def plain_queries(self) -> float:
@@ -121,3 +148,6 @@ class Profile:
     def measured_queries(self) -> float | None:
         """What a warm evaluation runs, as measured; None before the first one."""
         return self.warm_queries / self.warm if self.warm else None
+
+
+_SUMS = tuple(f.name for f in fields(Profile) if f.name not in ("usages", "written"))

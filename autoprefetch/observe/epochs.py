@@ -134,15 +134,15 @@ class Freshness:
         since: the number of the last write before they were read; by default, they are read now.
 
     Attributes:
-        was_used: whether anything of it was handed out.
+        uses: how often something of it was handed out for the first time.
     """
 
-    __slots__ = ("_asked_at", "_epochs", "_fresh_at", "_once_used", "_tables", "_untouched_at", "was_used")
+    __slots__ = ("_asked_at", "_epochs", "_fresh_at", "_once_used", "_tables", "_untouched_at", "uses")
 
     def __init__(self, tables: frozenset[str] | None, since: float | None = None) -> None:
         self._tables = tables
         self._once_used: Freshness | None = None
-        self.was_used = False
+        self.uses = 0
         self.begin(now() if since is None else since)
 
     def begin(self, since: float) -> None:
@@ -180,7 +180,7 @@ class Freshness:
 
     def hands_out(self) -> bool:
         """Take note that something of it is used, and tell whether nothing was written to since it was read."""
-        self.was_used = True
+        self.uses += 1
         return _last == self._untouched_at or (agree(self._epochs, here()) and not self.saw_a_write())
 
     def used(self) -> Freshness:

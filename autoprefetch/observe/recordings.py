@@ -7,12 +7,13 @@ by `take`, any number of times.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from weakref import WeakValueDictionary
 
 from django.db.models import Model
 
+from autoprefetch.learn.histories import History
 from autoprefetch.learn.profiles import Path, Profile, Span, Usage
 from autoprefetch.observe import epochs
 from autoprefetch.observe.callsites import CallSite
@@ -31,6 +32,26 @@ class _Count:
     first_access: str = ""
     built: Span = ()
     offered_before: int = 0
+    distinct_before: int = 0
+
+
+@dataclass(slots=True)
+class _Ahead:
+    """What was loaded ahead along one path, each time that it was; and how many uses of it were counted already."""
+
+    is_to_one: bool
+    loads: list[Freshness] = field(default_factory=list)
+    counted: int = 0
+
+    def new_uses(self) -> int:
+        """Return the uses that were not counted yet, and count them."""
+        new = sum(load.uses for load in self.loads) - self.counted
+        self.counted += new
+        return new
+
+
+_REMEMBERED = 64
+"""Times that one evaluation loads a path ahead and the uses of each are still counted."""
 
 
 @lru_cache(20_000)
@@ -46,10 +67,12 @@ class Recording:
         site: the call site that evaluates.
         model: the model of the rows.
         eager: the paths that the plan loads ahead.
-        profile: what was known of the call site when the evaluation began.
+        history: what was known of the call site when the evaluation began.
         on_news: called with the recording when it has something new after it was last taken.
 
     Attributes:
+        number: the number of the evaluation in the life of the call site.
+        era: the era in which it counts.
         began_at: the number of the last write before the root query.
         loaded_ahead_at: the number of the last write before the latest rows were prefetched.
     """
@@ -69,10 +92,12 @@ class Recording:
         "_written",
         "batched",
         "began_at",
+        "era",
         "groups",
+        "history",
         "loaded_ahead_at",
         "model",
-        "profile",
+        "number",
         "site",
     )
 
@@ -81,16 +106,18 @@ class Recording:
         site: CallSite,
         model: type[Model],
         eager: frozenset[Path],
-        profile: Profile,
+        history: History,
         on_news: Callable[[Recording], None],
     ) -> None:
         self.site = site
         self.model = model
-        self.profile = profile
+        self.history = history
+        self.number = history.evaluations + 1
+        self.era = history.era
         self.batched: set[Path] = set()
         self.began_at = self.loaded_ahead_at = epochs.now()
         self.groups: WeakValueDictionary[Path, PeerGroup] = WeakValueDictionary()
-        self._ahead: dict[Path, Freshness] = {}
+        self._ahead: dict[Path, _Ahead] = {}
         self._eager = eager
         self._new_eager = eager
         self._on_news = on_news
@@ -101,12 +128,17 @@ class Recording:
         self._written: dict[str, int] = {}
         self._dirty: frozenset[str] = frozenset()
         self._is_all_dirty = False
-        self._new = {"evaluations": 1, "rows": 0, "warm": int(bool(eager)), "queries": 0, "own": 0}
+        self._new = {"evaluations": 1, "rows": 0, "warm": int(bool(eager)), "queries": 0, "own": 0, "failed": 0}
 
     @property
     def key(self) -> str:
         """The key of the call site."""
         return self.site.key
+
+    @property
+    def profile(self) -> Profile:
+        """What was known of the call site when the evaluation began."""
+        return self.history.profile
 
     def group(self, path: Path, model: type[Model]) -> PeerGroup:
         """Return the peer group of a path; it lives as long as an instance belongs to it."""
@@ -181,13 +213,26 @@ class Recording:
         """Take note that rows are about to be prefetched, which may be long after the query of a stream."""
         self.loaded_ahead_at = epochs.now()
 
-    def loaded_ahead(self, path: Path, ahead: Freshness) -> None:
-        """Remember what tells whether the rows that were prefetched last along a path are used."""
-        self._ahead[path] = ahead
+    def loaded_ahead(self, path: Path, ahead: Freshness, *, is_to_one: bool) -> None:
+        """Remember what tells how often the rows are used that were just loaded ahead along a path."""
+        known = self._ahead.setdefault(path, _Ahead(is_to_one))
+        known.loads.append(ahead)
+        if len(known.loads) > _REMEMBERED:  # the windows of a long stream
+            known.counted -= known.loads.pop(0).uses
 
     def unused(self) -> frozenset[Path]:
-        """Return the paths whose rows were prefetched last and not used."""
-        return frozenset(path for path, ahead in self._ahead.items() if not ahead.was_used)
+        """Return the paths whose rows were loaded ahead last and not used."""
+        return frozenset(path for path, ahead in self._ahead.items() if not ahead.loads[-1].uses)
+
+    def failed(self) -> None:
+        """Take note that the request ended in an error: what was not used by then may have been used otherwise."""
+        self._new["failed"] = 1
+        self._tell()
+
+    def used(self) -> None:
+        """Take note that some of what was loaded ahead may have been used since the counts were taken."""
+        if any(ahead.counted < sum(load.uses for load in ahead.loads) for ahead in self._ahead.values()):
+            self._tell()
 
     def wrote(self, tables: frozenset[str], everything: bool) -> None:
         """Remember a write to tables or to everything; it counts once something is read from them afterwards."""
@@ -199,6 +244,7 @@ class Recording:
         self._has_news = False
         new, self._new = self._new, dict.fromkeys(self._new, 0)
         written, self._written = self._written, {}
+        self._count_uses()
         usages = {path: usage for path, count in list(self._counts.items()) if (usage := self._usage(path, count))}
         eager, self._new_eager = self._new_eager, frozenset()
         for path in eager:
@@ -206,6 +252,7 @@ class Recording:
         is_warm = bool(self._eager)
         return Profile(
             evaluations=new["evaluations"],
+            failed=new["failed"],
             rows=new["rows"],
             own_queries=new["own"],
             warm=new["warm"],
@@ -214,12 +261,27 @@ class Recording:
             written=written,
         )
 
+    def _count_uses(self) -> None:
+        """Count the first uses of what was loaded ahead: plain Django would have loaded each."""
+        for path, ahead in list(self._ahead.items()):
+            if uses := ahead.new_uses():
+                count = self._counts.get(path)
+                if count is None:
+                    count = self._counts[_same(path)] = _Count(evaluations=1)
+                count.loads += uses
+                count.rows += uses if ahead.is_to_one else round(uses * self._rows_each(path))
+                if ahead.is_to_one:
+                    self.shared(path, uses)
+
+    def _rows_each(self, path: Path) -> float:
+        return self._sizes.get(path, 0) / max(self._sizes.get(path[:-1], 0), 1)
+
     def _count_written(self, tables: frozenset[str]) -> None:
         for table in tables if self._is_all_dirty else tables & self._dirty if self._dirty else ():
             self._written[table] = self._written.get(table, 0) + 1
 
     def _usage(self, path: Path, count: _Count) -> Usage | None:
-        offered = self._sizes.get(path[:-1], 0)
+        offered, distinct = self._sizes.get(path[:-1], 0), self._sizes.get(path, 0)
         if not count.loads and offered == count.offered_before:
             return None
         usage = Usage(
@@ -230,8 +292,12 @@ class Recording:
             refused=count.refused,
             first_access=count.first_access,
             built=count.built,
+            last_used=self.number,
+            distinct=distinct - count.distinct_before,
         )
-        self._counts[path] = _Count(first_access=count.first_access, built=count.built, offered_before=offered)
+        self._counts[path] = _Count(
+            first_access=count.first_access, built=count.built, offered_before=offered, distinct_before=distinct
+        )
         return usage
 
     def _sharing(self, path: Path) -> float:

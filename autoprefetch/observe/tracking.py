@@ -48,7 +48,8 @@ def track_branches(
             continue
         known = branch.relation
         if branch.method is Method.JOIN:
-            waiting[known.cache] = Freshness(known.tables or None, since)
+            waiting[known.cache] = ahead = Freshness(known.tables or None, since)
+            recording.loaded_ahead(branch.path, ahead, is_to_one=True)
             track_branches(recording, _enter_joined(recording, branch, instances), branch.below, since)
             continue
         below = loaded.related(instances, known)
@@ -58,7 +59,8 @@ def track_branches(
         if branch.method is Method.PREFETCH:
             # Rows share what a to-one relation leads to, and what is cached on it may be older than any write.
             ahead = Freshness((known.tables or None) if known.is_to_many else None, read_at)
-            recording.loaded_ahead(branch.path, ahead)
+            ahead = waiting.get(known.cache, ahead)  # the models that a generic foreign key leads to share it
+            recording.loaded_ahead(branch.path, ahead, is_to_one=not known.is_to_many)
             if known.is_to_many:
                 caches.keep_sets_waiting(instances, known, ahead)
             else:
@@ -74,10 +76,9 @@ def _enter_joined(recording: Recording, branch: Branch, parents: list[Any]) -> l
         return parents
     group = _group_at(recording, branch.path, branch.target)
     column = next(iter(branch.relation.columns), "")
-    new, referring = states.enter_joined(parents, branch.relation.cache, column, group)
+    new = states.enter_joined(parents, branch.relation.cache, column, group)
     group.joined_by(new)
     recording.entered(branch.path, len(new))
-    recording.shared(branch.path, referring)
     return new
 
 

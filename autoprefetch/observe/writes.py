@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from weakref import ReferenceType, ref
 
 from autoprefetch.observe import epochs
 from autoprefetch.observe.peers import PeerGroup
+from autoprefetch.observe.recordings import Recording
 
 _MOST = 64
-_in_use: ContextVar[tuple[ReferenceType[PeerGroup], ...]] = ContextVar("autoprefetch_in_use", default=())
+_open: ContextVar[tuple[Recording, ...]] = ContextVar("autoprefetch_open", default=())
 
 
-def came_into_use(group: PeerGroup) -> None:
-    """Remember the peers of a root query in this thread or task, as long as one of them lives."""
-    others = [other for other in in_use() if other.recording.key != group.recording.key]
-    _in_use.set((*map(ref, others[-_MOST + 1 :]), ref(group)))
+def came_into_use(recording: Recording) -> list[Recording]:
+    """Remember the latest recording of each call site in this thread or task, as long as one of its peers lives.
+
+    Returns:
+        those that are not remembered any more.
+    """
+    known = _open.get()
+    kept = [other for other in known if other.key != recording.key and len(other.groups)][-_MOST + 1 :]
+    _open.set((*kept, recording))
+    return [other for other in known if other not in kept] if len(kept) < len(known) else []
 
 
-def forget() -> None:
-    """Forget what is in use here: a request has ended."""
-    _in_use.set(())
+def forget() -> tuple[Recording, ...]:
+    """Forget what is in use here, because a request has ended, and return what was."""
+    recordings = _open.get()
+    _open.set(())
+    return recordings
 
 
 def begin() -> None:
@@ -33,9 +41,14 @@ def begin() -> None:
         epochs.begin()
 
 
+def recordings() -> tuple[Recording, ...]:
+    """Return the latest recording of each call site that was evaluated in this thread or task."""
+    return _open.get()
+
+
 def in_use() -> list[PeerGroup]:
     """Return the peers of root queries that live in this thread or task."""
-    return [group for reference in _in_use.get() if (group := reference()) is not None]
+    return [group for recording in _open.get() if (group := recording.groups.get(())) is not None]
 
 
 def wrote(tables: frozenset[str], everything: bool) -> None:

@@ -28,7 +28,7 @@ AHEAD = "autoprefetch_ahead"
 class Ahead(Protocol):
     """Tells of values that were loaded ahead whether they still hold, and is told when one of them is used."""
 
-    was_used: bool
+    uses: int
 
     def are_stale(self) -> bool:
         """Tell whether a write came after they were loaded that they may not survive."""
@@ -247,6 +247,6 @@ def handed_out(rows: Any) -> bool:
         return True
     if ahead.are_stale():
         return False
-    ahead.was_used = True
+    ahead.uses += 1
     rows.__dict__[AHEAD] = ahead.used()
     return True

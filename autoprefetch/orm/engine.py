@@ -61,3 +61,6 @@ class Engine(Protocol):
 
     def begin_request(self) -> None:
         """Take note that a server hands over a request."""
+
+    def failed(self) -> None:
+        """Take note that the request that runs here ends in an error."""

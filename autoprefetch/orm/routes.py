@@ -27,6 +27,8 @@ END_OF_VIEW = _handler._get_response.__code__
 #: The frame below `manage.py` and what called it (core/management/base.py).
 END_OF_COMMAND = BaseCommand.execute.__code__
 
+_ERROR = 500  # the least status of a response that says that the server failed
+
 
 def current() -> str:
     """Return the route that is running here, such as `GET books/<int:pk>/`; "" outside of any."""
@@ -46,6 +48,8 @@ def install(engine: Engine) -> None:
     asgi: Any = ASGIHandler
     asgi.__call__ = _serving_async(asgi.__call__, engine)
     _handler.resolve_request = _resolving(_handler.resolve_request)
+    _handler.get_response = _responding(_handler.get_response, engine)
+    _handler.get_response_async = _responding_async(_handler.get_response_async, engine)
     command: Any = BaseCommand
     command.execute = _running(command.execute, lambda self: f"command {type(self).__module__.rpartition('.')[2]}")
     try:
@@ -97,6 +101,28 @@ def _resolving(plain: Callable[..., Any]) -> Callable[..., Any]:
         return match
 
     return resolve_request
+
+
+def _responding(plain: Callable[..., Any], engine: Engine) -> Callable[..., Any]:
+    @wraps(plain)
+    def get_response(self: Any, request: Any) -> Any:
+        response = plain(self, request)
+        if response.status_code >= _ERROR:
+            engine.failed()
+        return response
+
+    return get_response
+
+
+def _responding_async(plain: Callable[..., Any], engine: Engine) -> Callable[..., Any]:
+    @wraps(plain)
+    async def get_response_async(self: Any, request: Any) -> Any:
+        response = await plain(self, request)
+        if response.status_code >= _ERROR:
+            engine.failed()
+        return response
+
+    return get_response_async
 
 
 def _running(plain: Callable[..., Any], name: Callable[[Any], str]) -> Callable[..., Any]:

@@ -109,8 +109,8 @@ def is_shared(row: Model | None) -> bool:
     return row is not None and _SHARED in row._state.__dict__
 
 
-def enter_joined(parents: list[Any], name: str, column: str, group: object) -> tuple[list[Any], int]:
-    """Make the rows that a join has just made members of a peer group; return those, and how many parents have one.
+def enter_joined(parents: list[Any], name: str, column: str, group: object) -> list[Any]:
+    """Make the rows that a join has just made members of a peer group, and return them.
 
     Where the join found no row for a key, as within a transaction whose constraints are deferred, the relation is as if
     it had not been loaded: a lazy load raises what it raises.
@@ -121,11 +121,10 @@ def enter_joined(parents: list[Any], name: str, column: str, group: object) -> t
         column: the attribute that holds the key of the joined row; "" where the joined row holds that of the parent.
         group: their peer group.
     """
-    entered, found = [], 0
+    entered = []
     for parent in parents:
         row = parent._state.fields_cache.get(name)
         if row is not None:
-            found += 1
             # On Django 6.1 it has the fetch mode of its parent (`RelatedPopulator`, models/query.py).
             state = row._state.__dict__
             if state.get(_ATTRIBUTE) is not group:
@@ -133,7 +132,7 @@ def enter_joined(parents: list[Any], name: str, column: str, group: object) -> t
                 entered.append(row)
         elif column and parent.__dict__.get(column) is not None:
             parent._state.fields_cache.pop(name, None)
-    return entered, found
+    return entered
 
 
 def claims(instance: Model, name: str) -> int:

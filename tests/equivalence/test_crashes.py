@@ -132,7 +132,8 @@ def test_b6_a_lookup_of_the_caller_is_never_given_twice(lookups: Any, database: 
 def test_b7_a_profile_that_outlives_the_schema_is_no_error(database: str) -> None:
     """Paths of relations that are gone are dropped, and the others are kept."""
     from autoprefetch.evaluation import engine
-    from autoprefetch.learn.profiles import Profile, Usage
+    from autoprefetch.learn.histories import History
+from autoprefetch.learn.profiles import Profile, Usage
 
     def view() -> Any:
         return [str(book.author) for book in auto(Book.objects.all(), name="the books")]
@@ -141,7 +142,7 @@ def test_b7_a_profile_that_outlives_the_schema_is_no_error(database: str) -> Non
     ((standing, _),) = engine.known()
     usage = Usage(evaluations=50, offered=500, loads=500, rows=500)
     gone = {("gone",): usage, ("author", "gone"): usage, ("author", "gone", "away"): usage, ("tags[x.Y]",): usage}
-    engine.store.merge(standing.site.key, Profile(evaluations=50, usages=gone))
+    engine.store.merge(standing.site.key, History.of(Profile(evaluations=50, usages=gone), 0))
     runs_after = [view() for _ in range(2)]
     assert runs_after == [plain.value] * 2
     assert plan_of()["author"][0] == "joined"

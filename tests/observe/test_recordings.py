@@ -15,6 +15,7 @@ from django.core.signals import request_finished, request_started
 
 import autoprefetch
 from autoprefetch import auto, override, report
+from autoprefetch.learn.histories import History
 from autoprefetch.learn.profiles import Profile, Usage, is_derived
 from autoprefetch.observe.callsites import CallSite, location_of
 from autoprefetch.observe.recordings import Recording
@@ -318,7 +319,7 @@ def test_reset_closes_what_is_being_recorded():
 
 def recording(news: list[Recording], eager: frozenset[tuple[str, ...]] = frozenset()) -> Recording:
     site = CallSite("a key", location_of(_frame()), "library.Book")
-    return Recording(site, Book, eager, Profile(), news.append)
+    return Recording(site, Book, eager, History(), news.append)
 
 
 def _frame() -> Any:
@@ -354,7 +355,9 @@ def test_what_was_taken_is_not_handed_over_again():
     second = found.take()
     whole = first.merged_with(second)
     assert (first.usages["author",].loads, second.usages["author",].loads) == (4, 3)
-    assert whole.usages["author",] == Usage(evaluations=1, offered=10, loads=7, first_access="here")
+    assert whole.usages["author",] == Usage(
+        evaluations=1, offered=10, loads=7, first_access="here", last_used=1
+    )
     assert (whole.evaluations, whole.rows) == (1, 10)
     assert found.take() == Profile()
 

@@ -6,11 +6,11 @@ from collections import OrderedDict
 from contextlib import suppress
 from threading import Lock
 
-from autoprefetch.learn.profiles import Profile
+from autoprefetch.learn.histories import History
 
 
 class MemoryStore:
-    """Keeps profiles in this process.
+    """Keeps what is known in this process.
 
     Args:
         limit: how many call sites are kept.
@@ -20,34 +20,34 @@ class MemoryStore:
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self._profiles: OrderedDict[str, Profile] = OrderedDict()
+        self._histories: OrderedDict[str, History] = OrderedDict()
         self._merging = Lock()
 
-    def load(self, key: str) -> Profile | None:
-        """Return the profile of a call site, and count that as a use of it."""
-        profile = self._profiles.get(key)
-        if profile is not None:
+    def load(self, key: str) -> History | None:
+        """Return what is known of a call site, and count that as a use of it."""
+        history = self._histories.get(key)
+        if history is not None:
             with suppress(KeyError):  # another thread has just forgotten it
-                self._profiles.move_to_end(key)
-        return profile
+                self._histories.move_to_end(key)
+        return history
 
-    def merge(self, key: str, delta: Profile) -> None:
-        """Add counts to a profile, and forget the one that was used least recently if there are too many."""
+    def merge(self, key: str, delta: History) -> None:
+        """Add counts to a history, and forget the one that was used least recently if there are too many."""
         with self._merging:
-            known = self._profiles.get(key)
-            self._profiles[key] = known.merged_with(delta) if known else delta
-            self._profiles.move_to_end(key)
-            while len(self._profiles) > self.limit:
-                self._profiles.popitem(last=False)
+            known = self._histories.get(key)
+            self._histories[key] = known.merged_with(delta) if known else delta
+            self._histories.move_to_end(key)
+            while len(self._histories) > self.limit:
+                self._histories.popitem(last=False)
 
     def delete(self, key: str) -> None:
         """Forget one call site."""
-        self._profiles.pop(key, None)
+        self._histories.pop(key, None)
 
-    def items(self) -> list[tuple[str, Profile]]:
+    def items(self) -> list[tuple[str, History]]:
         """Return all that is known."""
-        return list(self._profiles.items())
+        return list(self._histories.items())
 
     def clear(self) -> None:
         """Forget everything."""
-        self._profiles.clear()
+        self._histories.clear()
