@@ -88,8 +88,7 @@ def call_site_report(standing: Standing, history: History) -> CallSiteReport:
         call_site=standing.site.name,
         key=standing.site.key,
         model=standing.site.model,
-        profile=history.profile,
-        totals=history.totals,
+        history=history,
         plan=standing.plan,
         quarantined=standing.quarantined,
     )

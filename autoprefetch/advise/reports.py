@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from django.db.models.constants import LOOKUP_SEP
 
+from autoprefetch.learn.histories import History
 from autoprefetch.learn.profiles import Profile
 from autoprefetch.plan.plans import Plan
 
@@ -18,8 +19,7 @@ class CallSiteReport:
         call_site: its name for people.
         key: its key in the store.
         model: the label of its model.
-        profile: what was learned, as it counts now.
-        totals: the counts of the call site as a whole, over all its life.
+        history: what was learned.
         plan: what is applied, with the reasons; None before anything was planned.
         quarantined: why its plan was taken away; "" when it was not.
     """
@@ -27,10 +27,19 @@ class CallSiteReport:
     call_site: str
     key: str
     model: str
-    profile: Profile
-    totals: Profile
+    history: History
     plan: Plan | None
     quarantined: str
+
+    @property
+    def profile(self) -> Profile:
+        """What was learned, as it counts for the next plan."""
+        return self.history.profile
+
+    @property
+    def totals(self) -> Profile:
+        """The counts of the call site as a whole, over all its life."""
+        return self.history.totals
 
     @property
     def saved_queries(self) -> int:

@@ -132,16 +132,20 @@ class Freshness:
     Args:
         tables: None when they cannot all be named.
         since: the number of the last write before they were read; by default, they are read now.
+        origin: where uses are counted instead, because it is the same that was read.
 
     Attributes:
-        uses: how often something of it was handed out for the first time.
+        uses: how often something of it was handed out where plain Django would have asked the database.
     """
 
-    __slots__ = ("_asked_at", "_epochs", "_fresh_at", "_once_used", "_tables", "_untouched_at", "uses")
+    __slots__ = ("_asked_at", "_epochs", "_fresh_at", "_once_used", "_origin", "_tables", "_untouched_at", "uses")
 
-    def __init__(self, tables: frozenset[str] | None, since: float | None = None) -> None:
+    def __init__(
+        self, tables: frozenset[str] | None, since: float | None = None, origin: Freshness | None = None
+    ) -> None:
         self._tables = tables
         self._once_used: Freshness | None = None
+        self._origin = origin
         self.uses = 0
         self.begin(now() if since is None else since)
 
@@ -186,8 +190,12 @@ class Freshness:
     def used(self) -> Freshness:
         """Return what tells of it from now on, when any write makes it stale."""
         if self._once_used is None or self._once_used.are_stale():
-            self._once_used = Freshness(None)
+            self._once_used = Freshness(None, origin=self._origin or self)
         return self._once_used
+
+    def count_use(self) -> None:
+        """Take note that a set of it is used, for the first time or again."""
+        (self._origin or self).uses += 1
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(None), ()  # whoever copies or pickles what it belongs to has no use for it

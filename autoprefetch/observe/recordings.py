@@ -19,6 +19,7 @@ from autoprefetch.observe import epochs
 from autoprefetch.observe.callsites import CallSite
 from autoprefetch.observe.epochs import Freshness
 from autoprefetch.observe.peers import PeerGroup
+from autoprefetch.plan.relations import Relation
 
 
 @dataclass(slots=True)
@@ -39,7 +40,7 @@ class _Count:
 class _Ahead:
     """What was loaded ahead along one path, each time that it was; and how many uses of it were counted already."""
 
-    is_to_one: bool
+    known: Relation
     loads: list[Freshness] = field(default_factory=list)
     counted: int = 0
 
@@ -213,12 +214,12 @@ class Recording:
         """Take note that rows are about to be prefetched, which may be long after the query of a stream."""
         self.loaded_ahead_at = epochs.now()
 
-    def loaded_ahead(self, path: Path, ahead: Freshness, *, is_to_one: bool) -> None:
+    def loaded_ahead(self, path: Path, known: Relation, ahead: Freshness) -> None:
         """Remember what tells how often the rows are used that were just loaded ahead along a path."""
-        known = self._ahead.setdefault(path, _Ahead(is_to_one))
-        known.loads.append(ahead)
-        if len(known.loads) > _REMEMBERED:  # the windows of a long stream
-            known.counted -= known.loads.pop(0).uses
+        before = self._ahead.setdefault(path, _Ahead(known))
+        before.loads.append(ahead)
+        if len(before.loads) > _REMEMBERED:  # the windows of a long stream
+            before.counted -= before.loads.pop(0).uses
 
     def unused(self) -> frozenset[Path]:
         """Return the paths whose rows were loaded ahead last and not used."""
@@ -269,12 +270,19 @@ class Recording:
                 if count is None:
                     count = self._counts[_same(path)] = _Count(evaluations=1)
                 count.loads += uses
-                count.rows += uses if ahead.is_to_one else round(uses * self._rows_each(path))
-                if ahead.is_to_one:
-                    self.shared(path, uses)
+                rows = round(uses * self._rows_each(path)) if ahead.known.is_to_many else uses
+                count.rows += rows
+                if ahead.known.is_shared or ahead.known.is_to_many:
+                    self.shared(path, rows)
 
     def _rows_each(self, path: Path) -> float:
         return self._sizes.get(path, 0) / max(self._sizes.get(path[:-1], 0), 1)
+
+    def _loads(self, path: Path, count: _Count) -> int:
+        """Return the loads that plain Django would have made where some were counted."""
+        if self._is_asked_each_time(path):
+            return count.loads
+        return round(count.loads * self._sharing(path[:-1]))
 
     def _count_written(self, tables: frozenset[str]) -> None:
         for table in tables if self._is_all_dirty else tables & self._dirty if self._dirty else ():
@@ -287,7 +295,7 @@ class Recording:
         usage = Usage(
             evaluations=count.evaluations,
             offered=offered - count.offered_before,
-            loads=round(count.loads * (self._sharing(path[:-1]) if path in self._claims else 1)),
+            loads=self._loads(path, count),
             rows=count.rows,
             refused=count.refused,
             first_access=count.first_access,
@@ -301,15 +309,19 @@ class Recording:
         return usage
 
     def _sharing(self, path: Path) -> float:
-        """Return how many parents share one instance at a to-one path.
+        """Return how many parents share one instance at a path.
 
         A batch gives rows with the same key one instance, which loads a to-one relation below it once; plain Django
         gives each row its own. A to-many relation is asked for each time in both.
         """
         if path not in self._claims:
             return 1.0
-        own = self._claims[path] / max(self._sizes.get(path, 0), 1)
-        return max(own, 1.0) * self._sharing(path[:-1])
+        own = max(self._claims[path] / max(self._sizes.get(path, 0), 1), 1.0)
+        return own if self._is_asked_each_time(path) else own * self._sharing(path[:-1])
+
+    def _is_asked_each_time(self, path: Path) -> bool:
+        ahead = self._ahead.get(path)
+        return path not in self._claims or (ahead is not None and ahead.known.is_to_many)
 
     def _tell(self) -> None:
         if not self._has_news:

@@ -49,26 +49,33 @@ def track_branches(
         known = branch.relation
         if branch.method is Method.JOIN:
             waiting[known.cache] = ahead = Freshness(known.tables or None, since)
-            recording.loaded_ahead(branch.path, ahead, is_to_one=True)
+            recording.loaded_ahead(branch.path, known, ahead)
             track_branches(recording, _enter_joined(recording, branch, instances), branch.below, since)
             continue
-        below = loaded.related(instances, known)
+        parents = instances
         if known.kind is Kind.GENERIC_FOREIGN_KEY:
-            below = [row for row in below if type(row) is branch.target]
-        read_at = recording.loaded_ahead_at if branch.method is Method.PREFETCH else since
+            parents = loaded.leading_to(branch.target, instances, known)
+        below = loaded.related(parents, known)
+        read_at = since
         if branch.method is Method.PREFETCH:
-            # Rows share what a to-one relation leads to, and what is cached on it may be older than any write.
-            ahead = Freshness((known.tables or None) if known.is_to_many else None, read_at)
-            ahead = waiting.get(known.cache, ahead)  # the models that a generic foreign key leads to share it
-            recording.loaded_ahead(branch.path, ahead, is_to_one=not known.is_to_many)
-            if known.is_to_many:
-                caches.keep_sets_waiting(instances, known, ahead)
-            else:
-                waiting[known.cache] = ahead
+            read_at = recording.loaded_ahead_at
+            _keep_prefetched_waiting(recording, branch, parents)
         _enter(recording, branch.path, branch.target, below)
         track_branches(recording, below, branch.below, read_at)
     if waiting:
         caches.keep_waiting(instances, waiting)
+
+
+def _keep_prefetched_waiting(recording: Recording, branch: Branch, parents: list[Any]) -> None:
+    known = branch.relation
+    # Rows share what a to-one relation leads to, and what is cached on it may be older than any write.
+    tables = (known.tables or None) if known.is_to_many else None
+    ahead = Freshness(tables, recording.loaded_ahead_at)
+    recording.loaded_ahead(branch.path, known, ahead)
+    if known.is_to_many:
+        caches.keep_sets_waiting(parents, known, ahead)
+    else:
+        caches.keep_waiting(parents, {known.cache: ahead})
 
 
 def _enter_joined(recording: Recording, branch: Branch, parents: list[Any]) -> list[Any]:

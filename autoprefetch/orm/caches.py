@@ -28,13 +28,14 @@ AHEAD = "autoprefetch_ahead"
 class Ahead(Protocol):
     """Tells of values that were loaded ahead whether they still hold, and is told when one of them is used."""
 
-    uses: int
-
     def are_stale(self) -> bool:
         """Tell whether a write came after they were loaded that they may not survive."""
 
     def hands_out(self) -> bool:
         """Take note that one is used, and tell whether nothing was written to after they were loaded."""
+
+    def count_use(self) -> None:
+        """Take note that a set is used."""
 
     def used(self) -> Ahead:
         """Return what tells it of a set that was handed out."""
@@ -247,6 +248,6 @@ def handed_out(rows: Any) -> bool:
         return True
     if ahead.are_stale():
         return False
-    ahead.uses += 1
+    ahead.count_use()
     rows.__dict__[AHEAD] = ahead.used()
     return True

@@ -25,6 +25,11 @@ def related(instances: Iterable[Model], known: Relation) -> list[Any]:
     return [row for instance in instances if (row := peek(instance, known.cache)) is not None]
 
 
+def leading_to(model: type[Model], instances: Iterable[Model], known: Relation) -> list[Model]:
+    """Return the instances whose to-one relation has led to a row of a model."""
+    return [instance for instance in instances if type(peek(instance, known.cache)) is model]
+
+
 def plain_again(instances: Iterable[Model], known: Relation, select_related: Any) -> None:
     """Take the joins of a plan off the cached sets of a to-many prefetch.
 

@@ -112,8 +112,8 @@ def is_shared(row: Model | None) -> bool:
 def enter_joined(parents: list[Any], name: str, column: str, group: object) -> list[Any]:
     """Make the rows that a join has just made members of a peer group, and return them.
 
-    Where the join found no row for a key, as within a transaction whose constraints are deferred, the relation is as if
-    it had not been loaded: a lazy load raises what it raises.
+    Where the join of a foreign key found no row, the relation is as if it had not been loaded. Without a key a lazy
+    load needs no query; with one, as in a transaction whose constraints are deferred, it raises what it raises.
 
     Args:
         parents: the rows of the query that makes the join.
@@ -130,7 +130,7 @@ def enter_joined(parents: list[Any], name: str, column: str, group: object) -> l
             if state.get(_ATTRIBUTE) is not group:
                 state[_ATTRIBUTE] = group
                 entered.append(row)
-        elif column and parent.__dict__.get(column) is not None:
+        elif column:
             parent._state.fields_cache.pop(name, None)
     return entered
 

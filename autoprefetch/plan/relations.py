@@ -60,6 +60,11 @@ class Relation:
         """Whether it leads to any number of rows."""
         return self.kind in TO_MANY
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether several rows may refer to the same row."""
+        return self.kind in (Kind.FOREIGN_KEY, Kind.GENERIC_FOREIGN_KEY)
+
 
 def relation(model: type[Model], name: str) -> Relation | None:
     """Return the relation behind an attribute of a model, or None when there is none (any more)."""

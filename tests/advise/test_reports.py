@@ -10,14 +10,16 @@ import pytest
 
 from autoprefetch import auto, override, report, reset, suggestions
 from autoprefetch.advise.reports import CallSiteReport, Report
+from autoprefetch.learn.histories import History
 from autoprefetch.learn.profiles import Profile, Usage
 from tests.library.models import Author, Book
 
-LEARNED = Profile(4, 64, 4, 3, 6, {("author",): Usage(1, 16, 16, 16, eager=3), ("tags",): Usage(4, 64, 64, 90)}, {})
+LEARNED = Profile(4, 64, 4, 3, 6, {("author",): Usage(4, 64, 64, 64, eager=3), ("tags",): Usage(4, 64, 64, 90)}, {})
 
 
 def site(name: str = "view (shop/views.py:42)", profile: Profile = LEARNED, **values: Any) -> CallSiteReport:
-    return CallSiteReport(**{"call_site": name, "key": name, "model": "library.Book", "profile": profile, "plan": None,
+    return CallSiteReport(**{"call_site": name, "key": name, "model": "library.Book", "plan": None,
+                             "history": History.of(profile, 0),
                              "quarantined": "", **values})  # fmt: skip
 
 
@@ -26,9 +28,9 @@ def site(name: str = "view (shop/views.py:42)", profile: Profile = LEARNED, **va
     [
         (Profile(), 0),
         (Profile(1, 16, usages={("author",): Usage(1, 16, 16)}), 0),
-        (Profile(2, 32, 2, 1, 1, {("author",): Usage(1, 16, 16, eager=1)}), 16),
-        (Profile(11, 176, 11, 10, 10, {("author",): Usage(1, 16, 16, eager=10)}), 160),
-        (Profile(2, 32, 2, 1, 40, {("author",): Usage(1, 16, 16, eager=1)}), 0),
+        (Profile(2, 32, 2, 1, 1, {("author",): Usage(2, 32, 32, eager=1)}), 16),
+        (Profile(11, 176, 11, 10, 10, {("author",): Usage(11, 176, 176, eager=10)}), 160),
+        (Profile(2, 32, 2, 1, 40, {("author",): Usage(2, 32, 32, eager=1)}), 0),
     ],
 )
 def test_saved_queries_are_those_of_the_warm_evaluations(profile, saved):

@@ -133,7 +133,7 @@ def test_b7_a_profile_that_outlives_the_schema_is_no_error(database: str) -> Non
     """Paths of relations that are gone are dropped, and the others are kept."""
     from autoprefetch.evaluation import engine
     from autoprefetch.learn.histories import History
-from autoprefetch.learn.profiles import Profile, Usage
+    from autoprefetch.learn.profiles import Profile, Usage
 
     def view() -> Any:
         return [str(book.author) for book in auto(Book.objects.all(), name="the books")]

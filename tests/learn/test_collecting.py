@@ -17,6 +17,7 @@ class News:
 
     key: str
     collector: Collector
+    era: int = 0
     new: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -40,8 +41,8 @@ def _unexpected(key: str, fault: Exception) -> None:
 
 
 def evaluations(found: Collector, key: str) -> int:
-    profile = found.store.load(key)
-    return profile.evaluations if profile else 0
+    history = found.store.load(key)
+    return history.evaluations if history else 0
 
 
 def test_nothing_reaches_the_store_before_it_is_merged():
