@@ -73,6 +73,7 @@ class Evaluations(Streaming):
         if standing is None or (using := queryset.db) not in connections:  # what a router raises is the caller's own
             return None
         with shielded(standing, using):
+            standing.using = using
             return self.planned(queryset, standing, conf.current(), no_prefetches)
         return None  # a fault, see `shielded`
 

@@ -156,7 +156,7 @@ def test_a_new_plan_is_logged_again(records):
             assert book.author
             assert not use_tags or list(book.tags.all()) is not None
 
-    for use_tags in (False, False, True, True, True, True, True):
+    for use_tags in (False, False, *[True] * 24):
         run(use_tags)
     codes = [record.code for record in records]
     assert codes[0] == 'Book.objects.all().select_related("author")'

@@ -188,7 +188,7 @@ def instances(touched: Touched, queryset: Any, asked: Any, path: Path, entered: 
     if new and making is not None:
         recalling.remember(touched.derivation, asked, path, answers)
         answers.making = making
-        made = replay.hydrate(queryset, [row for one_key in new for row in answers.by_key.get(one_key, ())])
+        made = replay.hydrate_for_peers(queryset, [row for one_key in new for row in answers.by_key.get(one_key, ())])
         entered(made)
         start = 0
         for one_key in new:

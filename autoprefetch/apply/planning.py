@@ -14,8 +14,11 @@ from autoprefetch.conf import Config
 from autoprefetch.learn.histories import History
 from autoprefetch.learn.profiles import Path
 from autoprefetch.orm import forms
+from autoprefetch.orm.counting import round_trip
+from autoprefetch.plan.choosing import Choices, plan_below, plan_for
+from autoprefetch.plan.costs import Situation
 from autoprefetch.plan.forms import Form
-from autoprefetch.plan.plans import Branch, Choices, Method, Plan, plan_below, plan_for
+from autoprefetch.plan.plans import Branch, Method, Plan
 from autoprefetch.plan.relations import Relation, relation
 
 
@@ -27,7 +30,7 @@ def plan(standing: Standing, history: History, form: Form, config: Config) -> tu
     if known is not None and known is standing.plan:
         return known, False  # of the form that the call site had before
     standing.form = form = _same(form)
-    standing.plan = known or plan_for(history.profile, form, _form_of_base, chosen)
+    standing.plan = known or plan_for(history, form, _form_of_base, chosen)
     standing.keep((state, form, chosen), standing.plan)
     return standing.plan, known is None
 
@@ -40,7 +43,17 @@ def _same(form: Form) -> Form:
 
 def choices(standing: Standing, config: Config) -> Choices:
     """Return what the settings and the caller of `auto()` say about planning."""
-    return Choices(config.join_unordered, config.ahead, standing.mark.ignore, config.ignore)
+    return Choices(
+        config.join_unordered, config.ahead, _situation(standing.using, config), standing.mark.ignore, config.ignore
+    )
+
+
+def _situation(using: str, config: Config) -> Situation:
+    # "strict" makes no batches, and what "learn" advises is for the time when it is over.
+    return _same_situation(round_trip(using), 0 if config.mode == "strict" else config.max_batch)
+
+
+_same_situation = lru_cache(100)(Situation)
 
 
 def knows_below(history: History, path: Path) -> bool:
@@ -70,7 +83,7 @@ def _below(standing: Standing, history: History, path: Path, config: Config) -> 
     key = (path, history.state, form, chosen)
     plan = standing.plans.get(key)
     if plan is None:
-        plan = plan_below(history.profile, form, path, known, _form_of_base, chosen)
+        plan = plan_below(history, form, path, known, _form_of_base, chosen)
         standing.keep(key, plan)
     standing.below[path] = plan
     return plan

@@ -75,7 +75,8 @@ def _load_level(instances: list[Any], known: Relation, branches: list[Branch], u
         if joins_of(branches[0].below):
             loaded.plain_again(instances, known, _base(branches[0]).query.select_related)
     elif known.kind is Kind.GENERIC_FOREIGN_KEY:
-        prefetch_related_objects(instances, _generic_lookup(known.name, branches, using))
+        leading = singles.leading_to(instances, known, [branch.target for branch in branches], using)
+        prefetch_related_objects(leading, _generic_lookup(known.name, branches, using))
     else:
         singles.load_ahead(instances, known, joins_of(branches[0].below))
 

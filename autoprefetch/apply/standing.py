@@ -24,6 +24,7 @@ class Standing:
     Plans are kept by the state of the profile and the form of the queryset that they were made from.
 
     Attributes:
+        using: the database alias of its latest evaluation.
         derived: the derived queries that were batched, each with its form and the relation that it starts from.
         below: what is joined to them.
     """
@@ -33,6 +34,7 @@ class Standing:
     form: Form | None = None
     plan: Plan | None = None
     quarantined: str = ""
+    using: str = ""
     plans: dict[Hashable, Plan] = field(default_factory=dict)
     derived: dict[Path, tuple[Form, Relation]] = field(default_factory=dict)
     below: dict[Path, Plan] = field(default_factory=dict)

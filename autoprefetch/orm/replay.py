@@ -12,6 +12,7 @@ from typing import Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db.models import Prefetch, QuerySet
+from django.db.models.constants import LOOKUP_SEP
 from django.db.models.sql import Query
 from django.db.models.sql.compiler import SQLCompiler
 from django.db.models.sql.constants import MULTI, SINGLE
@@ -51,10 +52,16 @@ def install(engine: Engine) -> None:
     SQLCompiler.execute_sql = execute_sql  # type: ignore[method-assign]
 
 
+def hydrate_for_peers(queryset: Any, rows: list[Any]) -> list[Any]:
+    """Make the instances that the querysets of several peers make of raw rows; they do not know their parents yet."""
+    copy = queryset._chain()
+    copy._known_related_objects = {}
+    return hydrate(copy, rows)
+
+
 def hydrate(queryset: Any, rows: list[Any]) -> list[Any]:
     """Make the instances that a queryset makes of raw rows, with what it prefetches; no query runs for the rows."""
     copy = queryset._chain()
-    copy._known_related_objects = {}
     state = marks.query_state(copy)
     state.pop(derivations.ATTRIBUTE, None)
     state[FEED] = rows
@@ -89,14 +96,23 @@ _OF_DJANGO = frozenset(QuerySet().__dict__)  # what every queryset carries
 def making_of(queryset: Any) -> Making | None:
     """Return what a queryset makes of the rows of one statement: its classes, its database, its prefetches.
 
-    None when that cannot be compared: the queryset or a prefetch of it carries something that Django does not know, or
-    a prefetch has a queryset that cannot be compiled.
+    None when that cannot be compared: the queryset or a prefetch of it carries something that Django does not know, a
+    prefetch has a queryset that cannot be compiled, or begins with the parent, which is another one for each peer.
     """
     lookups = [_making_of_lookup(lookup) for lookup in queryset._prefetch_related_lookups]
-    if None in lookups or not queryset.__dict__.keys() <= _OF_DJANGO:
+    if None in lookups or not queryset.__dict__.keys() <= _OF_DJANGO or _prefetches_parent(queryset):
         return None
     mode = getattr(queryset, "_fetch_mode", None)
     return type(queryset), queryset._iterable_class, queryset._db, mode, *lookups
+
+
+def _prefetches_parent(queryset: Any) -> bool:
+    """Tell whether a queryset prefetches the parent that its rows know, or what is beyond it."""
+    names = {field.name for field in queryset._known_related_objects}
+    return any(
+        getattr(lookup, "prefetch_through", lookup).partition(LOOKUP_SEP)[0] in names
+        for lookup in queryset._prefetch_related_lookups
+    )
 
 
 def _making_of_lookup(lookup: Any) -> Hashable:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from functools import cache
 from operator import attrgetter
 from typing import Any
@@ -52,6 +52,13 @@ def model_behind(instance: Model, known: Relation) -> Any:
         return None
     options: Any = instance._meta
     return getattr(instance, options.get_field(options.get_field(known.name).ct_field).attname)
+
+
+def leading_to(instances: list[Any], known: Relation, models: Iterable[type[Model]], using: str) -> list[Any]:
+    """Return the instances whose generic foreign key leads to one of some models."""
+    field: Any = instances[0]._meta.get_field(known.name)
+    keys = {field.get_content_type(model=model, using=using).pk for model in models}
+    return [instance for instance in instances if model_behind(instance, known) in keys]
 
 
 def load(

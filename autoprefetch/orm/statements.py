@@ -52,6 +52,7 @@ def install(engine: Engine) -> None:
     connection.savepoint_rollback = _undoing(connection.savepoint_rollback, engine)
     connection.close = _closing(connection.close, engine)
     connection.commit = _committing(connection.commit, engine)
+    connection.needs_rollback = _Broken(engine)
     atomic: Any = Atomic
     atomic.__enter__ = _entering(atomic.__enter__, engine)
 
@@ -91,6 +92,10 @@ def _watched(plain: Callable[..., Any], engine: Engine) -> Callable[..., Any]:
         state[_EXPECTED] = None  # an execute wrapper of the caller may run statements of its own in between
         try:
             return plain(self, sql, *args, **kwargs)
+        except Exception:
+            if self.db.in_atomic_block:
+                engine.wrote(lambda: EVERYTHING)  # it may be broken, and whatever is asked next has to raise that
+            raise
         finally:
             state[_EXPECTED] = expected
             if expected is not NOTHING:
@@ -145,6 +150,25 @@ def _closing(plain: Callable[..., Any], engine: Engine) -> Callable[..., Any]:
                 engine.wrote(lambda: EVERYTHING)
 
     return close
+
+
+class _Broken:
+    """Stands for `BaseDatabaseWrapper.needs_rollback`, which Django sets where an error has broken a transaction.
+
+    Plain Django raises `TransactionManagementError` at the next lazy load; so does one that was loaded ahead, because
+    nothing that waits counts as fresh any more.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def __get__(self, connection: Any, owner: type[Any]) -> Any:
+        return self if connection is None else connection.__dict__.get("needs_rollback", False)
+
+    def __set__(self, connection: Any, value: bool) -> None:
+        connection.__dict__["needs_rollback"] = value
+        if value:
+            self._engine.wrote(lambda: EVERYTHING)
 
 
 def _committing(plain: Callable[..., Any], engine: Engine) -> Callable[..., Any]:

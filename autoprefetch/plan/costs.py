@@ -1,12 +1,16 @@
-"""Costs: what loading ahead is expected to save in an evaluation.
+"""Costs: what each way to load a path is expected to cost in an evaluation.
 
-Counted in expected queries saved for each evaluation, not in the share of instances: one instance in twenty, of a
-thousand rows, is still fifty queries.
+What counts are queries and rows for each evaluation, not the share of instances: one instance in twenty, of a thousand
+rows, is still fifty queries. A join reads and makes a related row in every evaluation, and reads its columns once more
+for each further row that refers to it. A prefetch is a query in every evaluation, for the distinct rows. A batch at
+first touch is one in those evaluations only that touch the path. A lazy load is one for each instance that is touched.
 """
 
 from __future__ import annotations
 
-from autoprefetch.learn.profiles import Path, Profile
+from dataclasses import dataclass
+
+from autoprefetch.learn.profiles import Path, Profile, Usage
 
 ROUND_TRIP = 0.000_5
 """The least that a query costs (seconds); a local socket takes less, any network more."""
@@ -14,27 +18,117 @@ ROUND_TRIP = 0.000_5
 HYDRATION = 0.000_005
 """What one more instance costs (seconds)."""
 
+VALUE = 0.000_000_08
+"""What it costs to read one more column of one more row (seconds); by row W of the benchmarks, on both databases."""
 
-def saving(profile: Profile, path: Path, *, queries: int) -> float:
-    """Estimate what loading a path ahead saves in one evaluation.
+CLAIM = 0.000_001
+"""What it costs an instance to find its row in a batch (seconds); a set of rows costs sixty times as much."""
+
+WORTH_A_QUERY = 0.002
+"""What a prefetch has to save where a join is permitted (seconds)."""
+
+MILDER = 0.75
+"""What is left of the cost of loading ahead where it was done of late, so that a plan does not flap."""
+
+ALWAYS, OFTEN = 0.9, 0.7
+"""The shares of evaluations that have to use a path for a prefetch: for a new one, and for one that is made already."""
+
+FORGOTTEN = 40
+"""Evaluations in a row that did not use a path, after which it is loaded ahead no more.
+
+Plans are made anew every few evaluations (`histories.REPLANNED`): it is dropped within fifty.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What the costs depend on beside the counts of the call site.
+
+    Attributes:
+        round_trip: what a query costs (seconds), as measured.
+        most: instances in one batch; 0 where no batch is made.
+    """
+
+    round_trip: float = ROUND_TRIP
+    most: int = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What each way to load a path costs in one evaluation (seconds)."""
+
+    lazy: float
+    batch: float
+    join: float
+    prefetch: float
+
+    @property
+    def at_touch(self) -> float:
+        """What it costs when nothing is loaded ahead: each instance alone, or all at first touch."""
+        return min(self.lazy, self.batch)
+
+
+def costs(profile: Profile, path: Path, situation: Situation, *, width: int = 1, is_to_many: bool = False) -> Costs:
+    """Estimate what each way to load a path costs in one evaluation.
 
     Args:
         profile: the counts of the call site.
-        path: what is to be loaded ahead.
-        queries: how many queries it takes when loaded ahead: 0 for a join, 1 for a prefetch.
-
-    Returns:
-        seconds; negative when it costs more than it saves.
+        path: what is to be loaded.
+        situation: what else matters.
+        width: columns of a related row.
+        is_to_many: whether it leads to any number of rows.
     """
     usage = profile.usages[path]
-    evaluations = max(usage.evaluations, 1)
-    loads = profile.loads_per_evaluation(path)
-    unread = max(usage.offered - usage.loads, 0) / evaluations
-    rows_a_load = max(usage.rows / max(usage.loads, 1), 1)
-    return (loads - queries) * ROUND_TRIP - unread * rows_a_load * HYDRATION
+    share, evaluations = share_of_use(profile, path), max(usage.evaluations, 1)
+    instances, loads = usage.offered / evaluations, usage.loads / evaluations
+    query = max(situation.round_trip, ROUND_TRIP)
+    rows = rows_each(usage)
+    made = rows / fan_in(usage) * HYDRATION
+    asked = min(instances, situation.most)
+    claim = CLAIM * (60 if is_to_many else 1)
+    lazy = share * loads * (query + rows * HYDRATION)
+    batch = share * (query + asked * made + loads * claim) if situation.most and loads > 1 else lazy
+    join = instances * (made + (1 - 1 / fan_in(usage)) * width * VALUE)
+    return Costs(lazy, batch, join, query + instances * made)
 
 
-def is_always_used(profile: Profile, path: Path) -> bool:
-    """Tell whether every evaluation that could have loaded a path lazily did so."""
-    usage = profile.usages[path]
-    return usage.evaluations >= profile.evaluations - usage.eager
+def rows_each(usage: Usage) -> float:
+    """Return the related rows of an instance, on average, and one at least."""
+    return max(usage.rows / max(usage.loads, 1), 1)
+
+
+def fan_in(usage: Usage) -> float:
+    """Return how many loads led to the same row, on average; 1 where it is not known."""
+    return max(usage.rows / usage.distinct, 1.0) if usage.distinct else 1.0
+
+
+def share_of_use(profile: Profile, path: Path) -> float:
+    """Return the share of evaluations that used a path, from 0 to 1; those that ended in an error do not count."""
+    return min(profile.usages[path].evaluations / max(profile.evaluations - profile.failed, 1), 1.0)
+
+
+def is_adopted(profile: Profile, path: Path) -> bool:
+    """Tell whether a path was loaded ahead in most evaluations of late."""
+    return profile.usages[path].eager * 2 > profile.evaluations
+
+
+def is_used_enough(profile: Profile, path: Path) -> bool:
+    """Tell whether so many evaluations use a path that one query in each is not wasted."""
+    return share_of_use(profile, path) >= (OFTEN if is_adopted(profile, path) else ALWAYS)
+
+
+def is_forgotten(profile: Profile, path: Path, evaluations: float) -> bool:
+    """Tell whether a path was not used for so long that it is not loaded ahead any more.
+
+    Args:
+        profile: the counts of the call site.
+        path: the path.
+        evaluations: how often the call site was evaluated in all its life, but for those that ended in an error.
+    """
+    last_used = profile.usages[path].last_used
+    return bool(last_used) and evaluations - last_used >= FORGOTTEN
+
+
+def prefers_prefetch(found: Costs) -> bool:
+    """Tell whether a prefetch saves so much against a permitted join that it is worth a query."""
+    return found.join - found.prefetch > WORTH_A_QUERY

@@ -10,9 +10,11 @@ from django.contrib.contenttypes.prefetch import GenericPrefetch
 from django.db.models import Model, Prefetch, QuerySet
 
 from autoprefetch.advise.suggestions import Edit, Suggestion, predicted_queries, suggestion_for
+from autoprefetch.learn.histories import History
 from autoprefetch.learn.profiles import Profile, Usage
+from autoprefetch.plan.choosing import Choices, plan_for
 from autoprefetch.plan.forms import Form
-from autoprefetch.plan.plans import Choices, Plan, plan_for
+from autoprefetch.plan.plans import Plan
 from tests.library import models
 from tests.library.models import Author, Book, Branch, Comment, Copy, Loan, Medium
 
@@ -25,13 +27,15 @@ def profile(*paths: str, rows: int = 16, **counts: Any) -> Profile:
 
 
 def plan_of(given: Profile, model: type[Model], ordering: tuple[str, ...] = TOTAL, **form: Any) -> Plan:
-    return plan_for(given, Form(model, ordering=ordering, **form), lambda known, target: Form(target), Choices())
+    return plan_for(
+        History.of(given, 0), Form(model, ordering=ordering, **form), lambda known, target: Form(target), Choices()
+    )
 
 
 def total_plan_of(given: Profile, model: type[Model]) -> Plan:
     """Plan as if the query of each level had a total ordering, so that all levels join."""
     form = Form(model, ordering=TOTAL)
-    return plan_for(given, form, lambda known, target: Form(target, ordering=TOTAL), Choices())
+    return plan_for(History.of(given, 0), form, lambda known, target: Form(target, ordering=TOTAL), Choices())
 
 
 def suggested(
@@ -163,7 +167,9 @@ def test_without_the_expression_the_methods_are_given():
 def test_a_plan_that_loads_nothing_ahead_gives_no_suggestion():
     """There is nothing to write."""
     given = profile("author")
-    assert suggested(given, plan_for(given, Form(Book), lambda k, t: Form(t), Choices(ahead=False))) is None
+    assert (
+        suggested(given, plan_for(History.of(given, 0), Form(Book), lambda k, t: Form(t), Choices(ahead=False))) is None
+    )
     assert suggested(Profile(), plan_of(Profile(), Book)) is None
 
 

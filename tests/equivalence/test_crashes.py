@@ -140,9 +140,9 @@ def test_b7_a_profile_that_outlives_the_schema_is_no_error(database: str) -> Non
 
     plain, *_ = plain_cold_warm(view)
     ((standing, _),) = engine.known()
-    usage = Usage(evaluations=50, offered=500, loads=500, rows=500)
+    usage = Usage(evaluations=1, offered=16, loads=16, rows=16)
     gone = {("gone",): usage, ("author", "gone"): usage, ("author", "gone", "away"): usage, ("tags[x.Y]",): usage}
-    engine.store.merge(standing.site.key, History.of(Profile(evaluations=50, usages=gone), 0))
+    engine.store.merge(standing.site.key, History.of(Profile(usages=gone), 0))
     runs_after = [view() for _ in range(2)]
     assert runs_after == [plain.value] * 2
     assert plan_of()["author"][0] == "joined"

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from django.db.models import Model
 
+from autoprefetch.learn.histories import History
 from autoprefetch.learn.profiles import Path, Profile, Usage
+from autoprefetch.plan.choosing import MAX_JOINS, Choices, plan_for
 from autoprefetch.plan.forms import Form
-from autoprefetch.plan.plans import MAX_JOINS, Choices, Method, Plan, plan_for
+from autoprefetch.plan.plans import Method, Plan
 from autoprefetch.plan.relations import Relation
 from tests.library.models import Author, Book, Branch, Comment, Copy, Reader, Street
 
@@ -38,7 +40,7 @@ def planned(
     def form_of(known: Relation, target: type[Model]) -> Form:
         return (forms or {}).get(target) or Form(target)
 
-    return plan_for(given, Form(model, **form), form_of, choices or Choices())
+    return plan_for(History.of(given, 0), Form(model, **form), form_of, choices or Choices())
 
 
 def methods(plan: Plan) -> dict[str, Method]:

@@ -161,3 +161,69 @@ kept(
     """,
     size=6,
 )
+kept(
+    "a filter by a row, below rows that know their parent",
+    """
+    for r1 in auto(Publisher.objects, name="1"):
+        for r2 in each(lambda: r1.imprints.all()):
+            out(lambda: any_order(r2.publisher.imprints.filter(pk=r2.pk).prefetch_related("publisher")))
+    """,
+    size=3,
+)
+kept(
+    "a parent reassigned while its children are read, which were prefetched with it",
+    """
+    for r1 in auto(Category.objects, name="1"):
+        for r2 in each(lambda: by_key(r1.children.prefetch_related("parent"))):
+            r1.parent_id = None
+            out(lambda: r2.parent)
+    """,
+    size=3,
+)
+kept(
+    "a chain that was joined, after an error broke the transaction",
+    """
+    for r1 in auto(Screening.objects, name="1"):
+        write(lambda: make(Shelf).save())
+        out(lambda: r1.film.director)
+    """,
+    size=1,
+)
+kept(
+    "a key that is deferred, of rows that were deleted",
+    """
+    for r1 in auto(City.objects, name="1").only("name"):
+        write(lambda: Country.objects.all().delete() and None)
+        out(lambda: r1.country.cities[0])
+    """,
+    seed=1,
+    size=3,
+)
+kept(
+    "a generic foreign key of which the first rows only are read",
+    """
+    for r1 in auto(Comment.objects.all(), name="1"):
+        out(lambda: r1)
+        out(lambda: r1.subject)
+        out(lambda: any_order(r1.writer.comments.all()))
+        out(lambda: r1.writer.comments.all().count())
+        if nth(2):
+            break
+    for r2 in auto(Comment.objects.all(), name="2"):
+        out(lambda: r2)
+    for r3 in auto(Comment.objects.all(), name="3"):
+        out(lambda: r3)
+    """,
+    seed=3965,
+)
+kept(
+    "a relation that is used only once its key was written",
+    """
+    for r3 in auto(Country.objects.all(), name="3"):
+        if odd(r3):
+            out(lambda: any_order(r3.cities.filter(name="a").filter(name="a").filter(name="a")))
+            r3.continent_id = 1
+            out(lambda: r3.continent)
+    """,
+    MAX_BATCH=2,
+)

@@ -116,10 +116,13 @@ class Comparison:
 
         It is what promise P3 says: one for each relation that was loaded ahead and not used; where the program writes,
         two for each relation or shape of an evaluation, whose batches may have expired. Where it meets keys that lead
-        nowhere, one for each of those: the batch was of no use to the row that caused it.
+        nowhere, one for each of those: the batch was of no use to the row that caused it. Deferred columns are batched
+        together in an evaluation, and count as one more.
         """
         meets_nothing = any("DoesNotExist" in repr(shown) for shown in plain.shown)
-        return run.unused + sum(site.paths for site in run.sites) * (2 * self.program.writes + meets_nothing)
+        defers = any(method in self.program.source for method in ("only(", "defer("))
+        loaded = sum(site.paths + defers for site in run.sites)
+        return run.unused + loaded * (2 * self.program.writes + meets_nothing)
 
     def repeated_loads(self) -> tuple[int, int]:
         """Count plain Django's repeated lazy loads, and those of them that the last run did not make one by one."""
@@ -185,13 +188,13 @@ def noting(recordings: list[Recording]) -> Iterator[None]:
 
 def evaluations() -> dict[str, int]:
     """Return how often each call site was evaluated."""
-    return {site.key: site.profile.evaluations for site in autoprefetch.report().call_sites}
+    return {site.key: site.totals.evaluations for site in autoprefetch.report().call_sites}
 
 
 def sites_since(before: dict[str, int]) -> Iterator[Site]:
     """Yield what each call site has done since."""
     for site in autoprefetch.report().call_sites:
-        times = site.profile.evaluations - before.get(site.key, 0)
+        times = site.totals.evaluations - before.get(site.key, 0)
         yield Site(times * len(site.profile.usages))
 
 
