@@ -106,7 +106,7 @@ class Evaluations(Streaming):
             plan = Plan(queryset.model)  # to look at the queryset would cost as much as all else that is done here
         applied = plan if config.applies else planning.observing(plan)
         on_news = self.collector.add if config.learns else _not_learned
-        recording = Recording(standing.site, queryset.model, applied.eager_paths(), history, on_news)
+        recording = Recording(standing.site, queryset.model, applied.eager_paths(), history, on_news, standing.watches)
         return Run(standing, applied, recording)
 
     def plan(
@@ -155,7 +155,10 @@ class Evaluations(Streaming):
             return 0
         with shielded(run.standing, using):
             run.recording.loading_ahead()
-            return rewriting.load_ahead(rows, run.plan, using, min(conf.current().max_batch, batching.MOST))
+            if slow := run.recording.watches.not_ahead():
+                run.plan = planning.without(run.plan, slow)
+            most = min(conf.current().max_batch, batching.MOST)
+            return rewriting.load_ahead(rows, run.plan, using, most, run.recording.watches)
         return 0
 
     def track(self, run: Run, rows: list[Any], own: int, ahead: int) -> None:

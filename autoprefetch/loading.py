@@ -7,17 +7,22 @@ from typing import Any
 
 from django.core.exceptions import SynchronousOnlyOperation
 from django.db.models import Model
+from django.db.models.constants import LOOKUP_SEP
 from django.db.models.sql.constants import MULTI
 
 from autoprefetch import conf
+from autoprefetch.advise import logs
 from autoprefetch.apply import batching, planning, recalling, rewriting
 from autoprefetch.apply.batching import NOTHING
 from autoprefetch.apply.standing import Standing, Standings
 from autoprefetch.errors import LazyLoadError
 from autoprefetch.faults import quarantine, shielded
+from autoprefetch.learn.profiles import Path
 from autoprefetch.observe import epochs, places, recognising, tracking, writes
 from autoprefetch.observe.callsites import Location
+from autoprefetch.observe.watching import Watch
 from autoprefetch.orm import derivations, marks, replay, states
+from autoprefetch.orm.counting import QueryCount
 from autoprefetch.orm.effects import EVERYTHING, Effect
 from autoprefetch.orm.effects import NOTHING as NO_EFFECT
 from autoprefetch.orm.marks import AnyQuerySet
@@ -31,7 +36,7 @@ class Loading:
     """The half of the engine that the hooks on instances and related managers call (see `orm/engine.py`)."""
 
     def __init__(self) -> None:
-        self.standings = Standings()
+        self.standings = Standings(gave_up)
 
     @left_alone
     def load_one(self, instance: Model, name: str, load: Callable[[], Any]) -> Any:
@@ -69,11 +74,15 @@ class Loading:
         with shielded(standing, None):
             touch.recording.ran(1)
         try:
-            return load()
+            with QueryCount() as count:
+                found = load()
         except SynchronousOnlyOperation:
             with shielded(standing, None):
                 touch.refused()
             raise
+        with shielded(standing, None):
+            touch.recording.watches.loaded_alone(touch.path, count.seconds)
+        return found
 
     def load_set(self, derivation: Any, queryset: AnyQuerySet, fetch_all: Fetch) -> None:
         """Fill the result cache of a queryset from a related manager, from a batch or as Django does."""
@@ -111,7 +120,7 @@ class Loading:
         source = rewriting.joined(queryset, branches)
         touch.recording.loads_ahead(frozenset(branch.path for root in branches for branch in root.walk()))
         touched = self.touched(source.query.get_compiler(using=queryset.db), derivation, MULTI, touch)
-        return batching.instances(touched, source, queryset, touch.path, lambda rows: touch.entered(rows, branches))
+        return batching.instances(touched, source, queryset, lambda rows: touch.entered(rows, branches))
 
     def branches_below(self, touch: tracking.Touch, queryset: AnyQuerySet) -> tuple[Branch, ...]:
         """Plan what is joined below a derived query."""
@@ -126,21 +135,20 @@ class Loading:
         first = min(batching.FIRST * batching.WIDER ** (len(touch.path) - 1), most)
         is_known = touch.path in recording.profile.usages or touch.path in recording.batched
         recording.batched.add(touch.path)
-        return batching.Touched(compiler, derivation, result_type, most if is_known else first, most)
+        return batching.Touched(compiler, derivation, touch.path, result_type, most if is_known else first, most)
 
-    def replay(self, compiler: Any, derivation: Any, result_type: str) -> Any:
-        """Return the raw rows of a statement from a batch, or None when it has to run."""
+    def replay(self, compiler: Any, derivation: Any, result_type: str, run: Callable[[], Any]) -> Any:
+        """Answer a statement with raw rows from a batch, or run it."""
         instance = derivation.instance
         touch = self.touch(instance, derivation.name, lambda: derivation.step_of(compiler.query), derivation.built)
         if touch is None:
-            return None
+            return run()
         with shielded(self.standing_of(instance), compiler.using):
             if self.batches(touch):
                 rows = batching.raw_rows(self.touched(compiler, derivation, result_type, touch))
                 if rows is not None:
-                    return rows
-            touch.recording.ran(1)
-        return None
+                    return replay.answer(rows, result_type)
+        return self.load_alone(touch, run)
 
     def recognise(self, source: Any) -> Any:
         """Return the derivation of a queryset or compiler that filters by the key of a tracked instance, or None."""
@@ -223,6 +231,11 @@ class Loading:
 def _most() -> int:
     """Return how many instances one batch may ask for."""
     return min(conf.current().max_batch, batching.MOST)
+
+
+def gave_up(standing: Standing, path: Path, watch: Watch) -> None:
+    """Say that the batches of a path are given up at a call site, because lazy loads are quicker."""
+    logs.slow_batch(standing.site.name, LOOKUP_SEP.join(path), watch.batch, watch.replaced, watch.asked)
 
 
 def _lazy_load(instance: Model, name: str, remedy: str) -> LazyLoadError:

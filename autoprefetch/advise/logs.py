@@ -17,6 +17,7 @@ from autoprefetch.advise.suggestions import Suggestion
 
 SUGGESTION = "autoprefetch.suggestion"
 FAULT = "autoprefetch.fault"
+SLOW_BATCH = "autoprefetch.slow_batch"
 
 
 def _to_record(logger: Any, method: str, event: MutableMapping[str, Any]) -> tuple[tuple[str, ...], dict[str, Any]]:
@@ -56,4 +57,26 @@ def faulted(call_site: str, fault: BaseException) -> None:
         call_site=call_site,
         fault=repr(fault),
         exc_info=fault,
+    )
+
+
+def slow_batch(call_site: str, path: str, batch: float, alone: float, instances: int) -> None:
+    """Log that batches of a path were slower than the lazy loads that they replaced (WARNING).
+
+    Args:
+        call_site: its name for people.
+        path: the lookup.
+        batch: what the latest batch took (seconds).
+        alone: what the lazy loads would have taken (seconds).
+        instances: for how many instances.
+    """
+    _logger.warning(
+        SLOW_BATCH,
+        text=f"{call_site}: a batch of {path} for {instances} instances took {batch * 1000:.0f} ms, where lazy loads"
+        f" would take {alone * 1000:.0f} ms. It is loaded lazily from now on. Look for an index that serves both.",
+        call_site=call_site,
+        path=path,
+        batch=batch,
+        alone=alone,
+        instances=instances,
     )

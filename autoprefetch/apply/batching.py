@@ -14,6 +14,7 @@ from autoprefetch.apply import recalling
 from autoprefetch.learn.profiles import Path
 from autoprefetch.observe.peers import Answers, PeerGroup
 from autoprefetch.orm import batches, caches, forms, replay, singles, states
+from autoprefetch.orm.counting import QueryCount
 from autoprefetch.plan.relations import Kind, Relation
 
 FIRST = 100
@@ -75,8 +76,12 @@ def one(instance: Model, known: Relation, path: Path, most: int, entered: Entere
         )
         if len(peers) < 2:
             return NOTHING
-        with answers.considering(before):
+        if group.recording.watches.is_to_load_alone(path, group.recording.number):
+            answers.considered = before
+            return NOTHING
+        with answers.considering(before), QueryCount() as count:
             found, answers.key_of = singles.load(peers, known)
+        group.recording.watches.batched(path, len(peers), count.seconds, count.round_trip)
         answers.by_key.update(found)
         answers.asked.update(map(answers.key_of, peers))
         group.recording.ran(1)
@@ -152,6 +157,7 @@ class Touched:
     Attributes:
         compiler: that of the peer's own statement.
         derivation: where its queryset comes from.
+        path: where it leads.
         result_type: what the statement is to give, as in `SQLCompiler.execute_sql`.
         first: parents in the first batch.
         most: parents in each further one.
@@ -159,6 +165,7 @@ class Touched:
 
     compiler: Any
     derivation: Any
+    path: Path
     result_type: str
     first: int
     most: int
@@ -174,7 +181,7 @@ def raw_rows(touched: Touched) -> Sequence[Any] | None:
     return rows
 
 
-def instances(touched: Touched, queryset: Any, asked: Any, path: Path, entered: Entered) -> list[Any] | None:
+def instances(touched: Touched, queryset: Any, asked: Any, entered: Entered) -> list[Any] | None:
     """Return the instances of a peer's own queryset from a batch; None when it has to run by itself.
 
     The rows of all peers of a batch are made instances at once, so that they are peers in turn. Each peer gets its own;
@@ -186,7 +193,7 @@ def instances(touched: Touched, queryset: Any, asked: Any, path: Path, entered: 
     answers, key, new = answered
     making = replay.making_of(queryset)
     if new and making is not None:
-        recalling.remember(touched.derivation, asked, path, answers)
+        recalling.remember(touched.derivation, asked, touched.path, answers)
         answers.making = making
         made = replay.hydrate_for_peers(queryset, [row for one_key in new for row in answers.by_key.get(one_key, ())])
         entered(made)
@@ -225,17 +232,26 @@ def _answered(touched: Touched) -> tuple[Answers, Any, Sequence[Any]] | None:
         return answers, key, ()
     if not answers.asked:
         _count_miss(group, form, answers)
-    before = answers.considered
+    if group.recording.watches.is_to_load_alone(touched.path, group.recording.number):
+        return None
+    keys = _asked(group, answers, touched, shape)
+    return (answers, key, keys) if keys else None
+
+
+def _asked(group: PeerGroup, answers: Answers, touched: Touched, shape: batches.Shape) -> Sequence[Any]:
+    """Run the next batch of a statement, and return the keys that it answered; none where it is not to be batched."""
+    derivation, before = touched.derivation, answers.considered
     keys = _keys(group, answers, touched)
-    with answers.considering(before):
+    with answers.considering(before), QueryCount() as count:
         found = batches.rows_by_key(touched.compiler, derivation, shape, keys) if len(keys) > 1 else None
     if found is None:
-        group.misses[form] = MISSES if len(keys) > 1 else 0
-        return None
+        group.misses[derivation.name, shape.sql] = MISSES if len(keys) > 1 else 0
+        return ()
+    group.recording.watches.batched(touched.path, len(keys), count.seconds, count.round_trip)
     group.recording.ran(1)
     answers.by_key.update(found)
     answers.asked.update(keys)
-    return answers, key, keys
+    return keys
 
 
 def _answers_of(group: PeerGroup, name: str, shape: batches.Shape, query: Any) -> Answers | None:

@@ -9,6 +9,7 @@ from typing import Any
 from django.db import router
 from django.db.models import Prefetch, QuerySet, prefetch_related_objects
 
+from autoprefetch.observe.watching import Watches
 from autoprefetch.orm import forms, loaded, marks, sharing, singles
 from autoprefetch.orm.counting import QueryCount
 from autoprefetch.plan.plans import Branch, Method, Plan, joins_of
@@ -26,7 +27,7 @@ def joined(queryset: Any, branches: tuple[Branch, ...]) -> Any:
     return sharing.joined(queryset, joins_of(branches))
 
 
-def load_ahead(rows: list[Any], plan: Plan, using: str, most: int) -> int:
+def load_ahead(rows: list[Any], plan: Plan, using: str, most: int, watches: Watches) -> int:
     """Prefetch what a plan does not join, for rows that are loaded.
 
     It comes after the caller's prefetches and apart from them, so that a lookup of the caller is never given twice, and
@@ -37,6 +38,7 @@ def load_ahead(rows: list[Any], plan: Plan, using: str, most: int) -> int:
         plan: what to load.
         using: the database alias of the root query.
         most: rows in one batch.
+        watches: are told what each query takes.
 
     Returns:
         how many queries it took.
@@ -44,21 +46,25 @@ def load_ahead(rows: list[Any], plan: Plan, using: str, most: int) -> int:
     if not rows or not any(branch.method is Method.PREFETCH for branch in plan.walk()):
         return 0
     with QueryCount() as count:
-        _load_branches(rows, plan.branches, using, most)
+        _load_branches(rows, plan.branches, using, most, watches)
     return count.queries
 
 
-def _load_branches(instances: list[Any], branches: tuple[Branch, ...], using: str, most: int) -> None:
+def _load_branches(instances: list[Any], branches: tuple[Branch, ...], using: str, most: int, watches: Watches) -> None:
     """Load what branches prefetch, and what is below them."""
     for known, same in groupby(branches, key=attrgetter("relation")):
         variants = [branch for branch in same if branch.method is not Method.LAZY]
         prefetched = [branch for branch in variants if branch.method is Method.PREFETCH]
         if prefetched and _is_one_database(instances, prefetched[0]):
             for start in range(0, len(instances), most):
-                _load_level(instances[start : start + most], known, prefetched, using)
+                some = instances[start : start + most]
+                with QueryCount() as count:
+                    _load_level(some, known, prefetched, using)
+                for branch in prefetched:
+                    watches.batched(branch.path, len(some), count.seconds, count.round_trip)
         for branch in variants:
             if branch.below and (below := _below(instances, branch)):
-                _load_branches(below, branch.below, using, most)
+                _load_branches(below, branch.below, using, most, watches)
 
 
 def _is_one_database(instances: list[Any], branch: Branch) -> bool:

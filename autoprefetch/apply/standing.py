@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from autoprefetch.learn.profiles import Path
 from autoprefetch.observe.callsites import CallSite
 from autoprefetch.observe.marks import Mark
+from autoprefetch.observe.watching import Watch, Watches
 from autoprefetch.plan.forms import Form
 from autoprefetch.plan.plans import Plan
 from autoprefetch.plan.relations import Relation
@@ -25,12 +26,14 @@ class Standing:
 
     Attributes:
         using: the database alias of its latest evaluation.
+        on_slow: called when the batches of a path are given up.
         derived: the derived queries that were batched, each with its form and the relation that it starts from.
         below: what is joined to them.
     """
 
     site: CallSite
     mark: Mark
+    on_slow: Callable[[Standing, Path, Watch], None]
     form: Form | None = None
     plan: Plan | None = None
     quarantined: str = ""
@@ -40,6 +43,14 @@ class Standing:
     below: dict[Path, Plan] = field(default_factory=dict)
     advised: Hashable = None
     logged: set[str] = field(default_factory=set)
+    watches: Watches = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.watches = Watches(self.gave_up)
+
+    def gave_up(self, path: Path, watch: Watch) -> None:
+        """Have it told that the batches of a path are slower than lazy loads."""
+        self.on_slow(self, path, watch)
 
     def keep(self, key: Hashable, plan: Plan) -> None:
         """Keep a plan for the next evaluation of the same form."""
@@ -49,16 +60,21 @@ class Standing:
 
 
 class Standings:
-    """The call sites of this process, the least recently evaluated out first."""
+    """The call sites of this process, the least recently evaluated out first.
 
-    def __init__(self) -> None:
+    Args:
+        on_slow: called when the batches of a path are given up at a call site.
+    """
+
+    def __init__(self, on_slow: Callable[[Standing, Path, Watch], None]) -> None:
+        self._on_slow = on_slow
         self._by_key: OrderedDict[str, Standing] = OrderedDict()
 
     def of(self, site: CallSite, mark: Mark, limit: int) -> Standing:
         """Return the standing of a call site; a new one is plain."""
         standing = self._by_key.get(site.key)
         if standing is None:
-            standing = self._by_key[site.key] = Standing(site, mark)
+            standing = self._by_key[site.key] = Standing(site, mark, self._on_slow)
             while len(self._by_key) > limit:
                 self._by_key.popitem(last=False)
         else:

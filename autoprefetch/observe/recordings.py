@@ -7,7 +7,6 @@ by `take`, any number of times.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import lru_cache
 from weakref import WeakValueDictionary
 
@@ -17,39 +16,11 @@ from autoprefetch.learn.histories import History
 from autoprefetch.learn.profiles import Path, Profile, Span, Usage
 from autoprefetch.observe import epochs
 from autoprefetch.observe.callsites import CallSite
+from autoprefetch.observe.counts import Ahead, Count
 from autoprefetch.observe.epochs import Freshness
 from autoprefetch.observe.peers import PeerGroup
+from autoprefetch.observe.watching import Watches
 from autoprefetch.plan.relations import Relation
-
-
-@dataclass(slots=True)
-class _Count:
-    """What is new of one path since it was last handed over."""
-
-    evaluations: int = 0
-    loads: int = 0
-    rows: int = 0
-    refused: int = 0
-    first_access: str = ""
-    built: Span = ()
-    offered_before: int = 0
-    distinct_before: int = 0
-
-
-@dataclass(slots=True)
-class _Ahead:
-    """What was loaded ahead along one path, each time that it was; and how many uses of it were counted already."""
-
-    known: Relation
-    loads: list[Freshness] = field(default_factory=list)
-    counted: int = 0
-
-    def new_uses(self) -> int:
-        """Return the uses that were not counted yet, and count them."""
-        new = sum(load.uses for load in self.loads) - self.counted
-        self.counted += new
-        return new
-
 
 _REMEMBERED = 64
 """Times that one evaluation loads a path ahead and the uses of each are still counted."""
@@ -70,6 +41,7 @@ class Recording:
         eager: the paths that the plan loads ahead.
         history: what was known of the call site when the evaluation began.
         on_news: called with the recording when it has something new after it was last taken.
+        watches: what is known of the time that batches take at this call site.
 
     Attributes:
         number: the number of the evaluation in the life of the call site.
@@ -100,6 +72,7 @@ class Recording:
         "model",
         "number",
         "site",
+        "watches",
     )
 
     def __init__(
@@ -109,21 +82,23 @@ class Recording:
         eager: frozenset[Path],
         history: History,
         on_news: Callable[[Recording], None],
+        watches: Watches,
     ) -> None:
         self.site = site
         self.model = model
+        self.watches = watches
         self.history = history
         self.number = history.evaluations + 1
         self.era = history.era
         self.batched: set[Path] = set()
         self.began_at = self.loaded_ahead_at = epochs.now()
         self.groups: WeakValueDictionary[Path, PeerGroup] = WeakValueDictionary()
-        self._ahead: dict[Path, _Ahead] = {}
+        self._ahead: dict[Path, Ahead] = {}
         self._eager = eager
         self._new_eager = eager
         self._on_news = on_news
         self._has_news = False
-        self._counts: dict[Path, _Count] = {}
+        self._counts: dict[Path, Count] = {}
         self._sizes: dict[Path, int] = {}
         self._claims: dict[Path, int] = {}
         self._written: dict[str, int] = {}
@@ -175,7 +150,7 @@ class Recording:
         """
         count = self._counts.get(path)
         if count is None:
-            count = self._counts[_same(path)] = _Count(evaluations=1, first_access=place(), built=built)
+            count = self._counts[_same(path)] = Count(evaluations=1, first_access=place(), built=built)
         count.loads += 1
         self._count_written(tables)
         self._tell()
@@ -216,7 +191,7 @@ class Recording:
 
     def loaded_ahead(self, path: Path, known: Relation, ahead: Freshness) -> None:
         """Remember what tells how often the rows are used that were just loaded ahead along a path."""
-        before = self._ahead.setdefault(path, _Ahead(known))
+        before = self._ahead.setdefault(path, Ahead(known))
         before.loads.append(ahead)
         if len(before.loads) > _REMEMBERED:  # the windows of a long stream
             before.counted -= before.loads.pop(0).uses
@@ -268,7 +243,7 @@ class Recording:
             if uses := ahead.new_uses():
                 count = self._counts.get(path)
                 if count is None:
-                    count = self._counts[_same(path)] = _Count(evaluations=1)
+                    count = self._counts[_same(path)] = Count(evaluations=1)
                 count.loads += uses
                 rows = round(uses * self._rows_each(path)) if ahead.known.is_to_many else uses
                 count.rows += rows
@@ -278,7 +253,7 @@ class Recording:
     def _rows_each(self, path: Path) -> float:
         return self._sizes.get(path, 0) / max(self._sizes.get(path[:-1], 0), 1)
 
-    def _loads(self, path: Path, count: _Count) -> int:
+    def _loads(self, path: Path, count: Count) -> int:
         """Return the loads that plain Django would have made where some were counted."""
         if self._is_asked_each_time(path):
             return count.loads
@@ -288,7 +263,7 @@ class Recording:
         for table in tables if self._is_all_dirty else tables & self._dirty if self._dirty else ():
             self._written[table] = self._written.get(table, 0) + 1
 
-    def _usage(self, path: Path, count: _Count) -> Usage | None:
+    def _usage(self, path: Path, count: Count) -> Usage | None:
         offered, distinct = self._sizes.get(path[:-1], 0), self._sizes.get(path, 0)
         if not count.loads and offered == count.offered_before:
             return None
@@ -303,7 +278,7 @@ class Recording:
             last_used=self.number,
             distinct=distinct - count.distinct_before,
         )
-        self._counts[path] = _Count(
+        self._counts[path] = Count(
             first_access=count.first_access, built=count.built, offered_before=offered, distinct_before=distinct
         )
         return usage

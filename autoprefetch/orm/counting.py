@@ -12,7 +12,13 @@ from django.db import connections
 
 _REMEMBERED = 32  # statements of a connection whose times are kept
 _STEP = 0.000_5
+_SHORTEST = 0.000_001  # no clock may say that a statement took no time
 _latest: dict[str, deque[float]] = {}
+
+
+def least(using: str) -> float:
+    """Return what the quickest of the latest statements on a database took (seconds); half a millisecond at first."""
+    return max(min(list(_latest.get(using, ())), default=_STEP), _SHORTEST)
 
 
 def round_trip(using: str) -> float:
@@ -20,9 +26,7 @@ def round_trip(using: str) -> float:
 
     The quickest did next to nothing but cross the network; steps, because a plan is not made anew for a microsecond.
     """
-    times = list(_latest.get(using, ()))
-    least = min(times, default=_STEP)
-    return _STEP * 2.0 ** max(ceil(log2(least / _STEP)), 0) if least > _STEP else _STEP
+    return _STEP * 2.0 ** max(ceil(log2(least(using) / _STEP)), 0)
 
 
 class QueryCount:
@@ -31,11 +35,13 @@ class QueryCount:
     Attributes:
         queries: how many ran.
         seconds: how long the database took for them.
+        using: the alias of the database that ran the last of them.
     """
 
     def __init__(self) -> None:
         self.queries = 0
         self.seconds = 0.0
+        self.using = ""
 
     def __call__(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
         """Count one query and run it."""
@@ -46,7 +52,13 @@ class QueryCount:
         finally:
             took = perf_counter() - began
             self.seconds += took
-            _latest.setdefault(context["connection"].alias, deque(maxlen=_REMEMBERED)).append(took)
+            self.using = context["connection"].alias
+            _latest.setdefault(self.using, deque(maxlen=_REMEMBERED)).append(took)
+
+    @property
+    def round_trip(self) -> float:
+        """What the quickest of the latest statements took on that database (seconds)."""
+        return least(self.using)
 
     def __enter__(self) -> Self:
         self._wrapped = connections.all(initialized_only=True)

@@ -50,8 +50,8 @@ class Engine(Protocol):
     def recognise(self, source: Any) -> Any:
         """Return the derivation of a queryset or compiler that filters by the key of a tracked instance, or None."""
 
-    def replay(self, compiler: Any, derivation: Any, result_type: str) -> Any:
-        """Return the raw rows of a statement of such a queryset, or None when it has to run."""
+    def replay(self, compiler: Any, derivation: Any, result_type: str, run: Callable[[], Any]) -> Any:
+        """Answer a statement of such a queryset as `execute_sql` does; `run` sends it to the database."""
 
     def faulted(self, instance: Model, fault: Exception) -> None:
         """Take note of a fault of ours at a tracked instance; the hook goes on as Django does."""

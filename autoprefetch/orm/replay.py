@@ -41,15 +41,21 @@ def install(engine: Engine) -> None:
             derivation = engine.recognise(self)
         # An UPDATE or DELETE that was made from the queryset carries its derivation along.
         if derivation is not None and type(self.query) is Query and derivation.is_live():
-            rows = engine.replay(self, derivation, result_type)
-            if rows is not None:
-                return (rows[0] if rows else None) if result_type == SINGLE else [rows]
-        found = plain(self, result_type, *args, **kwargs)
-        if sharing.ATTRIBUTE in state:
+            return engine.replay(self, derivation, result_type, lambda: run(self, result_type, *args, **kwargs))
+        return run(self, result_type, *args, **kwargs)
+
+    def run(self: Any, *args: Any, **kwargs: Any) -> Any:
+        found = plain(self, *args, **kwargs)
+        if sharing.ATTRIBUTE in self.query.__dict__:
             sharing.share(self)
         return found
 
     SQLCompiler.execute_sql = execute_sql  # type: ignore[method-assign]
+
+
+def answer(rows: Any, result_type: Any) -> Any:
+    """Return raw rows in the form in which `execute_sql` gives them."""
+    return (rows[0] if rows else None) if result_type == SINGLE else [rows]
 
 
 def hydrate_for_peers(queryset: Any, rows: list[Any]) -> list[Any]:

@@ -1,6 +1,7 @@
 """C. Cost: each test is named after its id in the list of known traps."""
 
 import gc
+import time
 import weakref
 from collections import Counter
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.db.models import Max, Model, Sum
 from django.db.models.signals import post_init
 
@@ -186,6 +188,62 @@ def test_c6_a_batch_that_cannot_stand_in_for_the_lazy_loads_gives_way_to_them(da
         assert run.queries <= plain.queries
         tried.append(sum("UNION ALL" in sql or "LATERAL" in sql for sql in run.log.statements))
     assert max(tried) <= 3
+
+
+@contextmanager
+def slow_batches() -> Iterator[None]:
+    """Let SQLite take a fifth of a second for each statement that asks for the books of several authors."""
+
+    def slowly(sql: str) -> None:
+        if 'FROM "library_book"' in sql and (" IN (" in sql or "UNION ALL" in sql):
+            time.sleep(0.2)
+
+    driver = connection.connection
+    driver.set_trace_callback(slowly)
+    try:
+        yield
+    finally:
+        driver.set_trace_callback(None)
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("shape", ["all()", "order_by('-pages')[:2]", "count()"])
+def test_c6_a_batch_that_is_slower_than_lazy_loads_is_given_up_by_itself(
+    database: str, shape: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Twice it is too slow, twice it is compared with one lazy load and loses, and one warning gives both figures."""
+
+    def view() -> Any:
+        authors = auto(Author.objects.order_by("pk"))
+        found = [eval(f"author.books.{shape}", {"author": author}) for author in authors]
+        return [rows if isinstance(rows, int) else [book.title for book in rows] for rows in found]
+
+    with slow_batches():
+        plain, *automatic = runs(view, 6)
+    assert [run.outcome for run in automatic] == [plain.outcome] * 6
+    assert max(run.queries for run in automatic) <= plain.queries
+    assert [run.queries < plain.queries for run in automatic] == [True] * 4 + [False] * 2
+    warnings = [record for record in caplog.records if record.levelname == "WARNING"]
+    [warning] = warnings
+    assert warning.batch >= 0.2
+    assert 0 < warning.alone < warning.batch
+    assert warning.instances == Author.objects.count()
+    assert "view (" in warning.getMessage()
+    assert f"{warning.batch * 1000:.0f} ms" in warning.getMessage()
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_c6_a_batch_that_was_slow_for_a_while_stays(database: str, caplog: pytest.LogCaptureFixture) -> None:
+    """A busy moment is no missing index."""
+
+    def view() -> Any:
+        return [author.books.count() for author in auto(Author.objects.order_by("pk"))]
+
+    with slow_batches():
+        runs(view, 2)
+    _, *automatic = runs(view, 3)
+    assert [run.queries for run in automatic] == [3, 2, 2]  # one is compared
+    assert [record for record in caplog.records if record.levelname == "WARNING"] == []
 
 
 def test_c7_nested_sets_are_not_loaded_in_fragments(database: str) -> None:

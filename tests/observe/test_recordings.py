@@ -19,6 +19,7 @@ from autoprefetch.learn.histories import History
 from autoprefetch.learn.profiles import Profile, Usage, is_derived
 from autoprefetch.observe.callsites import CallSite, location_of
 from autoprefetch.observe.recordings import Recording
+from autoprefetch.observe.watching import Watches
 from tests.library.models import Author, Book, Comment, Copy, Publisher
 
 pytestmark = [
@@ -319,7 +320,7 @@ def test_reset_closes_what_is_being_recorded():
 
 def recording(news: list[Recording], eager: frozenset[tuple[str, ...]] = frozenset()) -> Recording:
     site = CallSite("a key", location_of(_frame()), "library.Book")
-    return Recording(site, Book, eager, History(), news.append)
+    return Recording(site, Book, eager, History(), news.append, Watches(lambda path, watch: None))
 
 
 def _frame() -> Any:
