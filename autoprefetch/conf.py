@@ -16,10 +16,7 @@ from django.conf import settings
 from django.core.signals import setting_changed
 
 from autoprefetch.errors import InvalidSettingsError
-
-MODES = ("auto", "learn", "apply", "strict", "off")
-SCOPES = ("explicit", "all")
-MEMORY_STORE = "autoprefetch.learn.stores.memory.MemoryStore"
+from autoprefetch.rules import MEMORY_STORE, problems_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,99 +49,6 @@ class Config:
     def learns(self) -> bool:
         """Whether recordings reach the profiles."""
         return self.mode in ("auto", "learn")
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """What one key accepts, as a test and in words, and what more can be said of a value that it does not accept."""
-
-    accepts: Callable[[object], bool]
-    allowed: str
-    fault: Callable[[object], str] = lambda value: ""
-
-
-def _one_of(choices: tuple[str, ...]) -> Rule:
-    return Rule(lambda value: isinstance(value, str) and value in choices, " or ".join(f'"{c}"' for c in choices))
-
-
-def _whole_number(least: int) -> Rule:
-    return Rule(
-        lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= least,
-        f"a whole number, {least} or more",
-    )
-
-
-def _is_store(value: object) -> bool:
-    return (
-        isinstance(value, Mapping)
-        and set(value) <= {"BACKEND", "OPTIONS"}
-        and value.get("BACKEND") == MEMORY_STORE
-        and value.get("OPTIONS", {}) == {}
-    )
-
-
-def _is_scope(value: object) -> bool:
-    return value in SCOPES if isinstance(value, str) else _is_patterns(value) and not _unknown_models(value)
-
-
-def _unknown_models(value: object) -> list[str]:
-    """Return the labels of a scope that name no installed model."""
-    if not _is_patterns(value):
-        return []
-    known = {model._meta.label_lower for model in apps.get_models()} if apps.models_ready else None
-    return [label for label in cast("list[str]", value) if known is not None and label.lower() not in known]
-
-
-def _fault_of_scope(value: object) -> str:
-    unknown = _unknown_models(value)
-    return f"No installed model is called {' or '.join(map(repr, unknown))}. " if unknown else ""
-
-
-def _is_patterns(value: object) -> bool:
-    return isinstance(value, (list, tuple)) and all(isinstance(pattern, str) for pattern in value)
-
-
-_BOOLEAN = Rule(lambda value: isinstance(value, bool), "True or False")
-
-RULES: Mapping[str, Rule] = {
-    "MODE": _one_of(MODES),
-    "SCOPE": Rule(
-        _is_scope,
-        '"explicit" or "all" or a list of labels of installed models, such as "bank.Account"',
-        _fault_of_scope,
-    ),
-    "STORE": Rule(_is_store, f'a dict {{"BACKEND": "{MEMORY_STORE}", "OPTIONS": {{}}}}'),
-    "CALL_SITE_DEPTH": _whole_number(1),
-    "MAX_CALL_SITES": _whole_number(1),
-    "MAX_BATCH": _whole_number(1),
-    "JOIN_UNORDERED": _BOOLEAN,
-    "AHEAD": _BOOLEAN,
-    "QUERY_THRESHOLD": _whole_number(0),
-    "LOG_SUGGESTIONS": _BOOLEAN,
-    "IGNORE": Rule(_is_patterns, "a list of strings"),
-}
-
-
-def problems_of(given: object, source: str = "AUTOPREFETCH") -> tuple[str, ...]:
-    """Say what is wrong with given settings.
-
-    Args:
-        given: the value of the setting, rightly a dict with upper-case keys.
-        source: where the value stands, for the messages.
-
-    Returns:
-        one message for each problem, empty when all is well.
-    """
-    if not isinstance(given, Mapping):
-        return (f"{source} is {given!r}. It must be a dict, for example {{'MODE': 'auto'}}.",)
-    messages = []
-    for key, value in given.items():
-        rule = RULES.get(key)
-        if rule is None:
-            messages.append(f"{source} has the unknown key {key!r}. Known keys are {', '.join(RULES)}.")
-        elif not rule.accepts(value):
-            messages.append(f"{source}[{key!r}] is {value!r}. {rule.fault(value)}It must be {rule.allowed}.")
-    return tuple(messages)
 
 
 def _config_from(given: Mapping[str, object]) -> Config:

@@ -16,13 +16,14 @@ from django.core.signals import request_finished
 from django.db import connections
 from django.db.models import Model
 
-from autoprefetch import conf
+from autoprefetch import conf, stores
 from autoprefetch.advise import advising
 from autoprefetch.apply import batching, planning, rewriting
 from autoprefetch.apply.standing import Standing
 from autoprefetch.conf import Config
 from autoprefetch.faults import forget, is_callers, quarantine, shielded
 from autoprefetch.learn.collecting import Collector
+from autoprefetch.learn.front import Front
 from autoprefetch.learn.histories import UNKNOWN, History
 from autoprefetch.learn.stores.memory import MemoryStore
 from autoprefetch.observe import callsites, epochs, origins, tracking, writes
@@ -41,7 +42,8 @@ class Evaluations(Streaming):
 
     def __init__(self) -> None:
         super().__init__()
-        self.store = MemoryStore(Config().max_call_sites)
+        self.setting: object = None
+        self.store: MemoryStore | Front = MemoryStore(Config().max_call_sites)
         self.collector = Collector(self.store, self.news_failed)
 
     # Root queries
@@ -97,6 +99,8 @@ class Evaluations(Streaming):
 
     def planned(self, queryset: AnyQuerySet, standing: Standing, config: Config, no_prefetches: str) -> Run:
         """Make the plan for an evaluation, and start its recording."""
+        if config.store is not self.setting:
+            self.open_store(config)
         self.collector.merge()
         self.store.limit = config.max_call_sites
         history = self.store.load(standing.site.key) or UNKNOWN
@@ -108,6 +112,17 @@ class Evaluations(Streaming):
         on_news = self.collector.add if config.learns else _not_learned
         recording = Recording(standing.site, queryset.model, applied.eager_paths(), history, on_news, standing.watches)
         return Run(standing, applied, recording)
+
+    def open_store(self, config: Config) -> None:
+        """Keep what is known where the settings say; the store of before gets what was learned until now."""
+        is_same, self.setting = config.store == self.setting, config.store
+        if is_same:
+            return  # the settings were read again
+        self.collector.merge()
+        if isinstance(self.store, Front):
+            self.store.close()
+        self.store = stores.opened(config.store, config.max_call_sites)
+        self.collector = Collector(self.store, self.news_failed)
 
     def plan(
         self, queryset: AnyQuerySet, standing: Standing, history: History, config: Config, no_prefetches: str

@@ -46,6 +46,15 @@ MARIADB = {
     "TEST": {"NAME": TEST_NAME, "CHARSET": "utf8mb4"},
 }
 
+#: A database of the server that nobody else should use.
+REDIS = os.environ.get("AUTOPREFETCH_REDIS", "redis://127.0.0.1:6379/15")
+
+
+def connect_to_redis() -> None:
+    import redis
+
+    redis.Redis.from_url(REDIS, socket_timeout=2).ping()
+
 
 def connect_to_postgresql() -> None:
     import psycopg
@@ -85,7 +94,11 @@ def reason_missing(connect: Callable[[], None]) -> str | None:
 
 MISSING = {
     alias: reason
-    for alias, connect in {"postgresql": connect_to_postgresql, "mariadb": connect_to_mariadb}.items()
+    for alias, connect in {
+        "postgresql": connect_to_postgresql,
+        "mariadb": connect_to_mariadb,
+        "redis": connect_to_redis,
+    }.items()
     if (reason := reason_missing(connect))
 }
 

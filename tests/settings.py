@@ -18,10 +18,16 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.sessions",
     "autoprefetch",
+    "autoprefetch.database",
     "tests.library",
 ]
 #: Tables straight from the models: three databases are set up in each run.
 MIGRATION_MODULES = {"admin": None, "auth": None, "contenttypes": None, "sessions": None}
+
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    "redis": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": databases.REDIS},
+}
 
 MIDDLEWARE: list[str] = []
 #: The tests of the admin bring the middleware and the context processors that it needs.

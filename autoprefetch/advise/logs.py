@@ -18,6 +18,7 @@ from autoprefetch.advise.suggestions import Suggestion
 SUGGESTION = "autoprefetch.suggestion"
 FAULT = "autoprefetch.fault"
 SLOW_BATCH = "autoprefetch.slow_batch"
+STORE = "autoprefetch.store"
 
 
 def _to_record(logger: Any, method: str, event: MutableMapping[str, Any]) -> tuple[tuple[str, ...], dict[str, Any]]:
@@ -80,3 +81,28 @@ def slow_batch(call_site: str, path: str, batch: float, alone: float, instances:
         alone=alone,
         instances=instances,
     )
+
+
+def store_troubled(store: str, trouble: str, error: BaseException | None) -> None:
+    """Log that a store fails (WARNING), or that it does so no more (INFO).
+
+    Args:
+        store: its class.
+        trouble: what it cannot do, as the end of a sentence.
+        error: why; None when it is well again.
+    """
+    if error is None:
+        _logger.info(STORE, text=f"{store} {trouble}. What was learned meanwhile is brought to it.", store=store)
+        return
+    _logger.warning(
+        STORE,
+        text=f"{store} {trouble} ({type(error).__name__}: {error}). What is learned stays in the memory of each process"
+        " until it can be. Look at the server, the disk and AUTOPREFETCH['STORE'].",
+        store=store,
+        error=repr(error),
+    )
+
+
+def left_out(store: str, text: str) -> None:
+    """Log that a store has left out what it could not read (WARNING)."""
+    _logger.warning(STORE, text=text, store=store)

@@ -51,6 +51,17 @@ class History:
             del eras[era]
         return type(self)(self.totals.merged_with(other.totals), eras)
 
+    def with_places_of(self, other: History) -> History:
+        """Return the same counts with the places in the source that another history knows of them."""
+        eras = {
+            era: profile.with_places_of(other.eras[era]) if era in other.eras else profile
+            for era, profile in self.eras.items()
+        }
+        return History(self.totals, eras)
+
+    def __bool__(self) -> bool:
+        return self != UNKNOWN
+
     @property
     def evaluations(self) -> int:
         """How often the call site was evaluated."""

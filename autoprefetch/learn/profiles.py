@@ -125,6 +125,15 @@ class Profile:
             **{name: getattr(self, name) * weight for name in _SUMS},
         )
 
+    def with_places_of(self, other: Profile) -> Profile:
+        """Return the same counts, built where another profile knows that derived queries are built."""
+        places = {path: usage.built for path, usage in other.usages.items() if usage.built}
+        usages = {
+            path: replace(usage, built=usage.built or places[path]) if path in places else usage
+            for path, usage in self.usages.items()
+        }
+        return replace(self, usages=usages)
+
     @property
     def sums(self) -> Self:
         """The counts of the call site as a whole, without those of its paths and tables."""

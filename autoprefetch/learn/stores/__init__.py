@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from autoprefetch.learn.histories import History
+
+Tell = Callable[[str], None]
+"""What a store says of entries that it left out, with the reason, as one sentence for people."""
 
 
 class Store(Protocol):
@@ -25,3 +28,25 @@ class Store(Protocol):
 
     def clear(self) -> None:
         """Forget everything."""
+
+
+class SharedStore(Store, Protocol):
+    """Keeps what is known outside of this process, where several may merge at once and nothing is lost.
+
+    Any of its methods may fail, or take long: in front of it stands the memory of the process (`learn/front.py`).
+
+    Attributes:
+        tell: called with what was left out, and why.
+        may_lose: whether entries may vanish that nobody deleted, as from a cache. What is deleted is then kept as an
+            empty history, so that the two can be told apart.
+    """
+
+    tell: Tell
+    may_lose: bool
+
+    def merge_many(self, deltas: Mapping[str, History]) -> None:
+        """Add counts to the histories of several call sites at once."""
+
+
+def tell_nobody(text: str) -> None:
+    """Say nothing: nobody has asked yet."""

@@ -1,0 +1,125 @@
+"""Encoding: histories as plain values for JSON, and back.
+
+Entry by entry: what cannot be read is left out with a reason, and the rest is kept. Counts that are 0 are left out;
+where the application built a derived query is of this process only, and never written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from typing import Any
+
+from autoprefetch.learn.histories import History
+from autoprefetch.learn.profiles import Path, Profile, Usage
+
+FORMAT = 1
+"""The number of this format; entries of another are not read."""
+
+_STEP = "/"  # in no name of an attribute, label of a model or hash of a shape
+_USAGE_COUNTS = tuple(f.name for f in fields(Usage) if f.name not in ("first_access", "built"))
+_PROFILE_COUNTS = tuple(f.name for f in fields(Profile) if f.name not in ("usages", "written"))
+
+
+class UnreadableError(ValueError):
+    """Raised for values that are no history; the message says why."""
+
+
+def encoded(history: History) -> dict[str, Any]:
+    """Return a history as plain values."""
+    return {
+        "format": FORMAT,
+        "totals": _encoded_profile(history.totals),
+        "eras": {str(era): _encoded_profile(profile) for era, profile in sorted(history.eras.items())},
+    }
+
+
+def decoded(values: object) -> History:
+    """Return the history that plain values stand for.
+
+    Raises:
+        UnreadableError: they stand for none, or are of another format.
+    """
+    entry = _mapping(values, "an entry")
+    if entry.get("format") != FORMAT:
+        msg = f"its format is {entry.get('format')!r}, and {FORMAT} is read"
+        raise UnreadableError(msg)
+    eras = _mapping(entry.get("eras", {}), "eras")
+    return History(
+        _decoded_profile(entry.get("totals", {})),
+        {_number(era): _decoded_profile(profile) for era, profile in eras.items()},
+    )
+
+
+def lookup(path: Path) -> str:
+    """Return a path as one string."""
+    return _STEP.join(path)
+
+
+def path_of(text: str) -> Path:
+    """Return the path that a string stands for."""
+    return tuple(text.split(_STEP))
+
+
+def _encoded_profile(profile: Profile) -> dict[str, Any]:
+    values: dict[str, Any] = _counts(profile, _PROFILE_COUNTS)
+    if profile.usages:
+        values["usages"] = {lookup(path): _encoded_usage(usage) for path, usage in sorted(profile.usages.items())}
+    if profile.written:
+        values["written"] = dict(sorted(profile.written.items()))
+    return values
+
+
+def _encoded_usage(usage: Usage) -> dict[str, Any]:
+    values: dict[str, Any] = _counts(usage, _USAGE_COUNTS)
+    if usage.first_access:
+        values["first_access"] = usage.first_access
+    return values
+
+
+def _counts(value: Profile | Usage, names: Iterable[str]) -> dict[str, Any]:
+    return {name: count for name in names if (count := getattr(value, name))}
+
+
+def _decoded_profile(values: object) -> Profile:
+    entry = dict(_mapping(values, "a profile"))
+    usages = _mapping(entry.pop("usages", {}), "usages")
+    written = _mapping(entry.pop("written", {}), "written")
+    return Profile(
+        usages={path_of(text): _decoded_usage(usage) for text, usage in usages.items()},
+        written={table: _number(count) for table, count in written.items()},
+        **_decoded_counts(entry, _PROFILE_COUNTS),
+    )
+
+
+def _decoded_usage(values: object) -> Usage:
+    entry = dict(_mapping(values, "a usage"))
+    first_access = entry.pop("first_access", "")
+    if not isinstance(first_access, str):
+        msg = f"first_access is {first_access!r}, and a text is read"
+        raise UnreadableError(msg)
+    return Usage(first_access=first_access, **_decoded_counts(entry, _USAGE_COUNTS))
+
+
+def _decoded_counts(entry: Mapping[str, object], names: tuple[str, ...]) -> dict[str, Any]:
+    if unknown := entry.keys() - set(names):
+        msg = f"{', '.join(sorted(unknown))} is not known"
+        raise UnreadableError(msg)
+    return {name: _number(count) for name, count in entry.items()}
+
+
+def _mapping(value: object, what: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        msg = f"{what} is {value!r:.60}, and a mapping of texts is read"
+        raise UnreadableError(msg)
+    return value
+
+
+def _number(value: object) -> int:
+    try:
+        if isinstance(value, (int, str)) and not isinstance(value, bool):
+            return int(value)
+    except ValueError:
+        pass
+    msg = f"{value!r:.60} stands where a whole number is read"
+    raise UnreadableError(msg)

@@ -1,0 +1,444 @@
+"""The stores: each keeps what it is told, together with what all others are told, and reads what it can."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.cache import caches
+from django.db import connections, transaction
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autoprefetch import stores
+from autoprefetch.database.models import CallSite
+from autoprefetch.learn.encoding import FORMAT, UnreadableError, decoded, encoded, lookup, path_of
+from autoprefetch.learn.histories import ERA, KEPT, UNKNOWN, History
+from autoprefetch.learn.profiles import Profile, Usage
+from autoprefetch.learn.stores import SharedStore
+from autoprefetch.learn.stores.file import FileStore
+from tests import databases
+from tests.learn.merging import PATHS, SITES
+
+FILE = "autoprefetch.learn.stores.file.FileStore"
+CACHE = "autoprefetch.learn.stores.cache.CacheStore"
+DATABASE = "autoprefetch.database.store.DatabaseStore"
+
+ONE = History.of(Profile(1, 16, 1, usages={("author",): Usage(1, 16, 16, 16, first_access="a.py:1 f")}), 0)
+KEY = "bücher.views:List.get/auto@3f2a91bc < GET bücher/<int:pk>/ < library.Book"
+
+without_redis = pytest.mark.skipif("redis" in databases.MISSING, reason=f"no Redis: {databases.MISSING.get('redis')}")
+
+KINDS = [
+    "file",
+    "locmem",
+    pytest.param("redis", marks=without_redis),
+    pytest.param("sqlite", marks=pytest.mark.django_db(transaction=True)),
+    *(
+        pytest.param(
+            alias,
+            marks=[
+                pytest.mark.django_db(transaction=True, databases=["default", alias]),
+                pytest.mark.skipif(alias in databases.MISSING, reason=f"no {alias}: {databases.MISSING.get(alias)}"),
+            ],
+        )
+        for alias in ("postgresql", "mariadb")
+    ),
+]
+
+
+@pytest.fixture(params=KINDS)
+def setting(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, Any]]:
+    kind = request.param
+    if kind == "file":
+        yield {"BACKEND": FILE, "OPTIONS": {"PATH": str(tmp_path / "folder" / "autoprefetch.json")}}
+    elif kind in ("locmem", "redis"):
+        alias = "default" if kind == "locmem" else kind
+        caches[alias].clear()
+        yield {"BACKEND": CACHE, "OPTIONS": {"ALIAS": alias}}
+        caches[alias].clear()
+    else:
+        yield {"BACKEND": DATABASE, "OPTIONS": {"ALIAS": databases.ALIASES[kind]}}
+
+
+@pytest.fixture
+def store(setting: dict[str, Any]) -> SharedStore:
+    return stores.shared(setting)
+
+
+@pytest.fixture
+def told(store: SharedStore) -> list[str]:
+    texts: list[str] = []
+    store.tell = texts.append
+    return texts
+
+
+# The protocol ---------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_merged_can_be_loaded(store: SharedStore) -> None:
+    """Added up, by its key, and listed."""
+    assert store.load(KEY) is None
+    store.merge(KEY, ONE)
+    store.merge_many({KEY: ONE, "other": ONE})
+    assert store.load(KEY) == ONE.merged_with(ONE)
+    assert store.load("other") == ONE
+    assert dict(store.items()) == {KEY: ONE.merged_with(ONE), "other": ONE}
+
+
+def test_what_is_deleted_is_forgotten(store: SharedStore) -> None:
+    """And can be learned anew."""
+    store.merge_many({KEY: ONE, "other": ONE})
+    store.delete(KEY)
+    store.delete("never seen")
+    assert not store.load(KEY)
+    assert dict(store.items()) == {"other": ONE}
+    store.merge(KEY, ONE)
+    assert store.load(KEY) == ONE
+    store.clear()
+    assert list(store.items()) == []
+    assert not store.load("other")
+
+
+def test_a_second_store_reads_what_the_first_wrote(setting: dict[str, Any]) -> None:
+    """Nothing is kept in the object alone, and what is read is not kept for good."""
+    first, second = stores.shared(setting), stores.shared(setting)
+    assert second.load(KEY) is None
+    first.merge(KEY, ONE)
+    assert second.load(KEY) == ONE
+    second.merge(KEY, ONE)
+    assert first.load(KEY) == ONE.merged_with(ONE)
+
+
+def test_keys_may_be_long(store: SharedStore) -> None:
+    """Longer than a name in memcached and a column with an index."""
+    keys = [f"{'a' * 3000}{number}" for number in range(3)]
+    store.merge_many(dict.fromkeys(keys, ONE))
+    assert sorted(key for key, _ in store.items()) == keys
+
+
+# Many processes -------------------------------------------------------------------------------------------------------
+
+DELTAS = 10_000
+
+
+def process(setting: dict[str, Any], deltas: int) -> subprocess.Popen[str]:
+    chosen = {}
+    for alias, settings in databases.DATABASES.items():
+        name = connections[alias].settings_dict["NAME"]
+        chosen[alias] = {**settings, "NAME": str(name), "OPTIONS": settings.get("OPTIONS", {})}
+    if "SQLITE_FILE" in setting:
+        chosen["default"] = {"ENGINE": "django.db.backends.sqlite3", "NAME": setting["SQLITE_FILE"]}
+    cache = {
+        "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+        "redis": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": databases.REDIS},
+    }
+    given = {"BACKEND": setting["BACKEND"], "OPTIONS": {**setting["OPTIONS"], "FLUSH_INTERVAL": 0.05}}
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", "-m", "tests.learn.merging", json.dumps(given), str(deltas)],
+        env={**os.environ, "TEST_DATABASES": json.dumps(chosen), "TEST_CACHES": json.dumps(cache)},
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("setting", [kind for kind in KINDS if kind not in ("locmem", KINDS[3])], indirect=True)
+def test_eight_processes_lose_nothing(setting: dict[str, Any]) -> None:
+    """Each merges 10,000 deltas, all at the same time; the sums are exact."""
+    assert_eight_processes_lose_nothing(setting, stores.shared(setting))
+
+
+def test_eight_processes_lose_nothing_in_a_file_of_sqlite(tmp_path: Path) -> None:
+    """Writers of one file wait for one another."""
+    name = str(tmp_path / "known.sqlite3")
+    setting = {"BACKEND": DATABASE, "OPTIONS": {"ALIAS": "default"}, "SQLITE_FILE": name}
+    migrate = (
+        "from tests.learn import merging; merging.configure()\n"
+        "from django.core.management import call_command; call_command('migrate', verbosity=0)"
+    )
+    chosen = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": name}}
+    env = {**os.environ, "TEST_DATABASES": json.dumps(chosen), "TEST_CACHES": "{}"}
+    subprocess.run([sys.executable, "-c", migrate], env=env, check=True, cwd=Path(__file__).parents[2])
+    run_eight(setting)
+    read = (
+        "from tests.learn import merging; merging.configure()\nimport json\n"
+        "from autoprefetch.database.store import DatabaseStore as S\nfrom autoprefetch.learn.encoding import encoded\n"
+        "print(json.dumps({key: encoded(history) for key, history in S().items()}))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", read], env=env, check=True, cwd=Path(__file__).parents[2], capture_output=True, text=True
+    )
+    assert_exact({key: decoded(values) for key, values in json.loads(found.stdout).items()})
+
+
+def assert_eight_processes_lose_nothing(setting: dict[str, Any], store: SharedStore) -> None:
+    run_eight(setting)
+    assert_exact(dict(store.items()))
+
+
+def run_eight(setting: dict[str, Any]) -> None:
+    running = [process(setting, DELTAS) for _ in range(8)]
+    errors = [one.communicate(timeout=120)[1] for one in running]
+    assert [one.returncode for one in running] == [0] * 8, errors
+
+
+def assert_exact(found: dict[str, History]) -> None:
+    assert len(found) == SITES
+    assert sum(history.totals.evaluations for history in found.values()) == 8 * DELTAS
+    for history in found.values():
+        assert sum(profile.evaluations for profile in history.eras.values()) == 8 * DELTAS / SITES
+        for path in PATHS:
+            usages = [profile.usages[path] for profile in history.eras.values()]
+            assert sum(usage.loads for usage in usages) == 16 * 8 * DELTAS / SITES
+            assert max(usage.last_used for usage in usages) >= DELTAS - SITES
+        assert sum(profile.written["t"] for profile in history.eras.values()) == 8 * DELTAS / SITES
+
+
+@pytest.mark.parametrize("setting", ["file", pytest.param("redis", marks=without_redis)], indirect=True)
+def test_a_process_that_is_killed_corrupts_nothing(setting: dict[str, Any], told: list[str]) -> None:
+    """In the midst of its work, several times; the others go on."""
+    store = stores.shared(setting)
+    store.tell = told.append
+
+    def known_now() -> float:
+        return sum(history.totals.evaluations for _, history in store.items())
+
+    for seconds in (0.1, 0.2, 0.3):
+        victim = process(setting, 10_000_000)
+        assert victim.stdout is not None
+        assert victim.stdout.readline() == "ready\n"
+        while not known_now():
+            time.sleep(0.01)
+        time.sleep(seconds)
+        victim.send_signal(signal.SIGKILL)
+        victim.communicate()
+    known = known_now()
+    store.merge("site 0", ONE)  # whatever it had locked
+    assert known_now() == known + 1
+    assert told == []
+
+
+# The file -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> FileStore:
+    return FileStore(tmp_path / "autoprefetch.json")
+
+
+def test_the_file_is_sorted_and_says_its_format(file: FileStore) -> None:
+    """The same knowledge gives the same bytes, in whatever order it came."""
+    file.merge_many({"b": ONE, "a": ONE})
+    text = file.path.read_text()
+    other = FileStore(file.path.with_name("other.json"))
+    other.merge("a", ONE)
+    other.merge("b", ONE)
+    assert other.path.read_text() == text
+    assert json.loads(text)["format"] == FORMAT
+    assert text.index('"a"') < text.index('"b"')
+    assert sorted(path.name for path in file.path.parent.iterdir() if path.suffix != ".lock") == [
+        "autoprefetch.json",
+        "other.json",
+    ]
+
+
+def test_branches_merge_line_by_line(tmp_path: Path) -> None:
+    """One adds a call site, another one forgets one and changes a third: git merges them without help."""
+
+    def git(*arguments: str) -> str:
+        base = ["git", "-c", "user.name=n", "-c", "user.email=e@example.org", "-C", str(tmp_path)]
+        return subprocess.run([*base, *arguments], check=True, capture_output=True, text=True).stdout
+
+    git("init", "-q", "-b", "main")
+    file = FileStore(tmp_path / "autoprefetch.json")
+    file.merge_many(dict.fromkeys(("b", "d", "f", "h", "j"), ONE))
+    git("add", "autoprefetch.json")
+    git("commit", "-qm", "begin")
+    git("checkout", "-qb", "one")
+    file.merge_many({"c": ONE, "k": ONE})
+    git("commit", "-qam", "one")
+    git("checkout", "-q", "main")
+    file.merge("h", ONE)
+    file.delete("f")
+    git("commit", "-qam", "two")
+    git("merge", "-q", "one")
+    known = dict(file.items())
+    assert sorted(known) == ["b", "c", "d", "h", "j", "k"]
+    assert known["h"] == ONE.merged_with(ONE)
+    before = file.path.read_text()
+    file.merge("h", UNKNOWN)
+    assert file.path.read_text() == before
+
+
+def test_a_corrupt_file_is_set_aside_and_named(file: FileStore) -> None:
+    """What is in it may be worth something to a person."""
+    told: list[str] = []
+    file.tell = told.append
+    file.path.write_text('{"format": 1, "call_si')
+    assert file.load("a") is None
+    [text] = told
+    [aside] = file.path.parent.glob("autoprefetch.json.corrupt-*")
+    assert str(aside) in text
+    assert aside.read_text() == '{"format": 1, "call_si'
+    file.merge("a", ONE)
+    assert file.load("a") == ONE
+    assert aside.exists()
+
+
+def test_entries_that_cannot_be_read_are_left_out_one_by_one(file: FileStore) -> None:
+    """Those of another format, or with something that is no count; each with its reason."""
+    told: list[str] = []
+    file.merge_many({"good": ONE, "old": ONE, "garbage": ONE})
+    whole = json.loads(file.path.read_text())
+    whole["call_sites"]["old"]["format"] = 0
+    whole["call_sites"]["garbage"]["totals"] = {"evaluations": "many"}
+    file.path.write_text(json.dumps(whole))
+    file.tell = told.append
+    assert dict(file.items()) == {"good": ONE}
+    assert len(told) == 2
+    assert any("old is left out, because its format is 0, and 1 is read" in text for text in told)
+    assert any("garbage is left out, because 'many' stands where a whole number is read" in text for text in told)
+
+
+def test_a_file_that_cannot_be_written_stays_as_it_was(file: FileStore) -> None:
+    """The caller gets the error; nothing half written is left beside it."""
+    file.merge("a", ONE)
+    before = file.path.read_text()
+    broken = History.of(Profile(evaluations=object()), 0)  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        file.merge("b", broken)
+    assert file.path.read_text() == before
+    assert {path.name for path in file.path.parent.iterdir()} == {"autoprefetch.json", "autoprefetch.json.lock"}
+
+
+def test_the_permissions_of_the_file_stay(file: FileStore) -> None:
+    """A new file in the place of the old one has them too."""
+    file.merge("a", ONE)
+    file.path.chmod(0o600)
+    file.merge("a", ONE)
+    assert file.path.stat().st_mode & 0o777 == 0o600
+
+
+# The cache and the database -------------------------------------------------------------------------------------------
+
+
+def test_garbage_in_a_cache_is_left_out() -> None:
+    """Whoever else writes to it; the rest can be read."""
+    store, told = stores.shared({"BACKEND": CACHE, "OPTIONS": {}}), []
+    store.tell = told.append
+    caches["default"].clear()
+    store.merge_many({"a": ONE, "b": ONE})
+    names = [name for name in caches["default"]._cache if "lock" not in name and "index" not in name]
+    caches["default"].set(names[0].split(":", 2)[2], "no JSON")
+    assert len(list(store.items())) == 1
+    assert "is left out, because" in told[0]
+    caches["default"].clear()
+
+
+@pytest.mark.parametrize("setting", KINDS[4:], indirect=True)
+def test_a_rollback_of_the_caller_takes_nothing_away(setting: dict[str, Any]) -> None:
+    """The store is never in the transaction of a request."""
+    store, using = stores.shared(setting), setting["OPTIONS"]["ALIAS"]
+    with transaction.atomic(using=using):
+        CallSite.objects.using(using).count()
+        store.merge("a", ONE)
+        transaction.set_rollback(True, using=using)
+    assert store.load("a") == ONE
+    assert CallSite.objects.using(using).get().evaluations == 1
+
+
+@pytest.mark.django_db(databases="__all__")
+def test_no_migration_is_missing() -> None:
+    """The tables are those of the models."""
+    from django.core.management import call_command
+
+    call_command("makemigrations", "autoprefetch_database", check=True, dry_run=True, verbosity=0)
+
+
+# Any history ----------------------------------------------------------------------------------------------------------
+
+counts = st.integers(0, 1000)
+paths = st.lists(
+    st.sampled_from(
+        ["author", "books", "content_object[bank.Account]", "transactions(5c1e02f9)", "bank.Entry.account"]
+    ),
+    min_size=1,
+    max_size=3,
+).map(tuple)
+usages = st.builds(
+    Usage, counts, counts, counts, counts, counts, counts, st.sampled_from(["", "a.py:1 f", "b.py:2 g"]),
+    st.just(()), counts, counts,
+)  # fmt: skip
+profiles = st.builds(
+    Profile, counts, counts, counts, counts, counts, st.dictionaries(paths, usages, max_size=3),
+    st.dictionaries(st.sampled_from(["a", "b"]), counts, max_size=2), counts,
+)  # fmt: skip
+histories = st.builds(History.of, profiles, st.integers(0, 9))
+
+
+@given(st.lists(histories, min_size=1, max_size=8), st.randoms(use_true_random=False))
+def test_any_order_and_grouping_of_merges_gives_the_same(deltas: list[History], random: Any) -> None:
+    """So that workers need no order among them."""
+    whole = reduce(History.merged_with, deltas)
+    groups = [[delta] for delta in random.sample(deltas, len(deltas))]
+    while len(groups) > 1:
+        one, other = (groups.pop(random.randrange(len(groups))) for _ in range(2))
+        groups.append([reduce(History.merged_with, one + other)])
+    assert groups == [[whole]] or groups[0] == deltas[:1]
+    assert whole.totals.evaluations == sum(delta.totals.evaluations for delta in deltas)
+    assert len(whole.eras) <= KEPT
+
+
+@given(histories)
+def test_a_history_survives_its_encoding(history: History) -> None:
+    """By way of JSON."""
+    assert decoded(json.loads(json.dumps(encoded(history)))) == history
+
+
+@given(paths)
+def test_a_path_survives_its_encoding(path: tuple[str, ...]) -> None:
+    """Whatever its steps are."""
+    assert path_of(lookup(path)) == path
+
+
+@pytest.mark.parametrize(
+    "values",
+    [None, [], "text", {}, {"format": 2}, {"format": 1, "eras": []}, {"format": 1, "eras": {"x": {}}},
+     {"format": 1, "totals": {"unknown": 1}}, {"format": 1, "totals": {"rows": 1.5}},
+     {"format": 1, "totals": {"rows": True}}, {"format": 1, "eras": {"0": {"usages": {"a": {"first_access": 1}}}}}],
+)  # fmt: skip
+def test_what_is_no_history_is_said_to_be_none(values: object) -> None:
+    """With the reason."""
+    with pytest.raises(UnreadableError) as raised:
+        decoded(values)
+    assert str(raised.value)
+
+
+# Decay ----------------------------------------------------------------------------------------------------------------
+
+
+def test_an_era_counts_for_half_of_the_next() -> None:
+    """What is counted fades with the evaluations, and totals do not."""
+    deltas = [History.of(Profile(ERA, usages={("author",): Usage(ERA, loads=ERA)}), era) for era in range(3)]
+    whole = reduce(History.merged_with, deltas)
+    assert whole.profile.evaluations == ERA * (1 + 0.5 + 0.25)
+    assert whole.profile.usages["author",].loads == ERA * (1 + 0.5 + 0.25)
+    assert whole.totals.evaluations == whole.evaluations == 3 * ERA
+
+
+def test_old_eras_are_forgotten() -> None:
+    """In whatever order they come."""
+    deltas = [History.of(Profile(1), era) for era in range(10)]
+    for ordered in (deltas, deltas[::-1]):
+        assert sorted(reduce(History.merged_with, ordered).eras) == [6, 7, 8, 9]
