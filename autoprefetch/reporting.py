@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from autoprefetch.advise import advising
-from autoprefetch.advise.reports import Report
+from autoprefetch.advise.reports import Report, by_saving
 from autoprefetch.advise.suggestions import Suggestion
 from autoprefetch.evaluation import engine
 
@@ -15,7 +15,7 @@ def report() -> Report:
         a report whose `call_sites` come with the one first that saved most queries.
     """
     sites = [advising.call_site_report(standing, history) for standing, history in engine.known()]
-    return Report(tuple(sorted(sites, key=lambda site: (-site.saved_queries, site.call_site))))
+    return Report(tuple(sorted(sites, key=by_saving)))
 
 
 def suggestions() -> list[Suggestion]:

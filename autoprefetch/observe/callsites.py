@@ -22,6 +22,7 @@ from types import CodeType, FrameType
 import django
 
 from autoprefetch import conf
+from autoprefetch.observe.expressions import digest
 from autoprefetch.observe.steps import Steps, steps_of
 from autoprefetch.orm import routes
 
@@ -237,6 +238,12 @@ def taken(found: Frames) -> Iterator[None]:
 _call_sites: dict[tuple[object, ...], CallSite] = {}
 
 
+def _key_of(origin: Location, found: Frames) -> str:
+    """Return the key of an origin; that of an `auto()` is another one once the expression there was changed."""
+    expression = digest(origin) if origin is not found.origin else ""
+    return f"{origin.key}@{expression}" if expression else origin.key
+
+
 def call_site(origin: Location, name: str | None, model: str, found: Frames) -> CallSite:
     """Make the call site of an evaluation.
 
@@ -252,6 +259,6 @@ def call_site(origin: Location, name: str | None, model: str, found: Frames) -> 
         if len(_call_sites) >= _REMEMBERED:
             _call_sites.clear()
         callers = found.locations[1:] if found.locations[:1] == (origin,) else found.locations
-        parts = [name] if name is not None else [origin.key, *(at.key for at in callers), found.route]
+        parts = [name] if name is not None else [_key_of(origin, found), *(at.key for at in callers), found.route]
         known = _call_sites[identity] = CallSite(" < ".join([*parts, model]), origin, model)
     return known

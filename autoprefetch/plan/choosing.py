@@ -12,6 +12,7 @@ from django.db.models.constants import LOOKUP_SEP
 from autoprefetch.learn.histories import History
 from autoprefetch.learn.profiles import Path, Profile, is_derived
 from autoprefetch.plan.costs import (
+    DEFAULT,
     FORGOTTEN,
     MILDER,
     Costs,
@@ -31,7 +32,6 @@ MAX_JOINS = 16
 
 LATER = "loading it when it is touched costs less"
 INFINITE = float("inf")
-DEFAULT = Situation()
 
 
 @dataclass(frozen=True, slots=True)

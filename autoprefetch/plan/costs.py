@@ -53,6 +53,9 @@ class Situation:
     most: int = 2000
 
 
+DEFAULT = Situation()
+
+
 @dataclass(frozen=True, slots=True)
 class Costs:
     """What each way to load a path costs in one evaluation (seconds)."""

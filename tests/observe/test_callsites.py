@@ -528,7 +528,10 @@ EDITS = {
         "".join(f"    x{n} = {n}.5, 'y{n}'\n" for n in range(400)) + "    return auto",
     ),
     "the call over several lines": ("auto(Book.objects.all())", "auto(\n        Book.objects\n        .all()\n    )"),
-    "another queryset": ("auto(Book.objects.all())", "auto(Book.objects.filter(pages__gt=0).exclude(pk=0))"),
+    "comments and spaces in the call": (
+        "auto(Book.objects.all())",
+        "auto(  # all\n        Book . objects.all( ))",
+    ),
     "statements in the loop": ("        book.author\n", "        print_it = str(book)\n        book.author\n"),
     "statements after it": ("        book.author\n", "        book.author\n    return [n for n in range(3)]\n"),
     "annotations": ("def books():", "def books() -> 'list[Book]':"),
@@ -568,6 +571,25 @@ def test_the_key_survives_edits_around_the_call(old, new, tmp_path):
         sys.dont_write_bytecode = before
     assert len(original) == 2
     assert edited == original
+
+
+CHANGES = {
+    "another filter": ("auto(Book.objects.all())", "auto(Book.objects.filter(pages__gt=0))"),
+    "another value": ("auto(Book.objects.all())", "auto(Book.objects.exclude(pk=0))"),
+    "another argument": ("auto(Book.objects.all())", "auto(Book.objects.all(), ignore=('author',))"),
+}
+
+
+@pytest.mark.parametrize(("old", "new"), CHANGES.values(), ids=CHANGES)
+def test_another_expression_is_another_call_site(old, new, tmp_path):
+    """What was learned of one queryset says nothing of another; the call sites beside it keep what they know."""
+    sys.dont_write_bytecode, before = True, sys.dont_write_bytecode
+    try:
+        original = keys_of(imported(tmp_path / "before.py", ORIGINAL))
+        changed = keys_of(imported(tmp_path / "after.py", ORIGINAL.replace(old, new, 1)))
+    finally:
+        sys.dont_write_bytecode = before
+    assert len(original - changed) == len(changed - original) == 1
 
 
 def test_the_key_holds_no_line_and_no_file(tmp_path):

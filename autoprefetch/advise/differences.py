@@ -1,0 +1,93 @@
+"""Differences: what has changed between the profiles that a project keeps and those that it learned just now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from django.db.models.constants import LOOKUP_SEP
+
+from autoprefetch.learn.histories import History
+from autoprefetch.learn.profiles import Path
+
+NEW, UNUSED = "new lazy loads", "not used"
+REPEATED = 1.0
+"""Loads of a path in an evaluation up to which they are no repetition (queries)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that has changed.
+
+    Attributes:
+        call_site: the key of the call site.
+        path: the relation path as a lookup; "" for the call site as a whole.
+        kind: NEW or UNUSED.
+        loads: the lazy loads of an evaluation (queries); 0 for what is not used.
+        place: where the path was touched first; "" when that is not known.
+    """
+
+    call_site: str
+    path: str
+    kind: str
+    loads: float = 0.0
+    place: str = ""
+
+    def as_text(self) -> str:
+        """Return the difference as one line: place, fact, remedy."""
+        what = f"{self.call_site}: {self.path}" if self.path else self.call_site
+        if self.kind == UNUSED:
+            return f"{what} is in the committed file, and nothing used it."
+        place = f" (first at {self.place})" if self.place else ""
+        return f"{what} is loaded lazily {self.loads:.0f} times an evaluation{place}, and is not in the committed file."
+
+    def as_dict(self) -> dict[str, object]:
+        """Return plain values, for JSON."""
+        return {
+            "call_site": self.call_site,
+            "path": self.path,
+            "kind": self.kind,
+            "loads": round(self.loads, 1),
+            "place": self.place,
+        }
+
+
+def differences(committed: Mapping[str, History], learned: Mapping[str, History]) -> list[Difference]:
+    """Compare what a project keeps with what it learned.
+
+    Args:
+        committed: what is kept, by the key of the call site.
+        learned: what a run of the tests has shown, say.
+
+    Returns:
+        new lazy loads first, those of most queries first; a path that loads once is no repetition, and none of them.
+    """
+    new = [one for key, history in learned.items() for one in _new(key, history, committed.get(key))]
+    unused = [one for key, history in committed.items() for one in _unused(key, history, learned.get(key))]
+    return [*sorted(new, key=lambda one: (-one.loads, one.call_site, one.path)), *sorted(unused, key=_name)]
+
+
+def _name(one: Difference) -> tuple[str, str]:
+    return one.call_site, one.path
+
+
+def _new(key: str, learned: History, committed: History | None) -> Iterator[Difference]:
+    known = _used(committed) if committed is not None else set()
+    profile = learned.profile
+    for path, usage in sorted(profile.usages.items()):
+        loads = usage.loads / max(usage.evaluations, 1)
+        if path not in known and loads > REPEATED:
+            yield Difference(key, LOOKUP_SEP.join(path), NEW, loads, usage.first_access)
+
+
+def _unused(key: str, committed: History, learned: History | None) -> Iterator[Difference]:
+    if learned is None or not learned.evaluations:
+        yield Difference(key, "", UNUSED)
+        return
+    used = _used(learned)
+    for path in sorted(_used(committed) - used):
+        yield Difference(key, LOOKUP_SEP.join(path), UNUSED)
+
+
+def _used(history: History) -> set[Path]:
+    return {path for path, usage in history.profile.usages.items() if usage.loads}

@@ -1,0 +1,1 @@
+"""Management: `manage.py autoprefetch`, for what is known beyond one process."""
