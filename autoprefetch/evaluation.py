@@ -181,13 +181,14 @@ class Evaluations(Streaming):
         tracking.track_rows(run.recording, rows)
         tracking.track_branches(run.recording, rows, run.plan.branches)
         run.recording.evaluated(len(rows), own, ahead)
-        self.tell_uses(writes.came_into_use(run.recording))
+        self.close(writes.came_into_use(run.recording))
 
     # What was learned
 
     def known(self) -> list[tuple[Standing, History]]:
         """Return the call sites of this process with what is known of them now."""
-        self.tell_uses(writes.recordings())
+        for recording in writes.recordings():
+            recording.close()
         self.collector.merge()
         pairs = ((standing, self.store.load(standing.site.key)) for standing in self.standings.all())
         return [(standing, history) for standing, history in pairs if history is not None]
@@ -202,7 +203,7 @@ class Evaluations(Streaming):
     def settle(self, **kwargs: object) -> None:
         """Merge what a request showed, and log the suggestions that follow from it."""
         routes.left()
-        self.tell_uses(writes.forget())
+        self.close(writes.forget())
         config = conf.current()
         for key in self.collector.merge():
             standing = self.standings.get(key)
@@ -211,10 +212,14 @@ class Evaluations(Streaming):
                 if standing is not None and history is not None and config.learns and config.log_suggestions:
                     advising.log_once(standing, self.planned_for(standing, history), history.profile)
 
-    def tell_uses(self, recordings: Iterable[Recording]) -> None:
-        """Have recordings told that may have seen what was loaded ahead being used."""
+    def close(self, recordings: Iterable[Recording]) -> None:
+        """Count what was used in evaluations that are over."""
         for recording in recordings:
-            recording.used()
+            standing = self.standings.get(recording.key)
+            with shielded(standing, None):
+                recording.close()
+                if standing is not None:
+                    standing.closed(recording)
 
     def failed(self) -> None:
         """Take note that the request that runs here ends in an error."""

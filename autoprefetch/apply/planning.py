@@ -44,8 +44,16 @@ def _same(form: Form) -> Form:
 def choices(standing: Standing, config: Config) -> Choices:
     """Return what the settings and the caller of `auto()` say about planning."""
     return Choices(
-        config.join_unordered, config.ahead, _situation(standing.using, config), standing.mark.ignore, config.ignore
+        config.join_unordered,
+        config.ahead,
+        _situation(standing.using, config),
+        standing.mark.ignore,
+        config.ignore,
+        standing.forgotten() if standing.idle and config.learns else _NOTHING,
     )
+
+
+_NOTHING: frozenset[Path] = frozenset()
 
 
 def _situation(using: str, config: Config) -> Situation:

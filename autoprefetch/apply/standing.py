@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from autoprefetch.learn.profiles import Path
 from autoprefetch.observe.callsites import CallSite
 from autoprefetch.observe.marks import Mark
+from autoprefetch.observe.recordings import Recording
 from autoprefetch.observe.watching import Watch, Watches
+from autoprefetch.plan.costs import FORGOTTEN
 from autoprefetch.plan.forms import Form
 from autoprefetch.plan.plans import Plan
 from autoprefetch.plan.relations import Relation
@@ -25,6 +27,7 @@ class Standing:
     Plans are kept by the state of the profile and the form of the queryset that they were made from.
 
     Attributes:
+        idle: for each path that was loaded ahead, how many evaluations in a row did not use it.
         using: the database alias of its latest evaluation.
         on_slow: called when the batches of a path are given up.
         derived: the derived queries that were batched, each with its form and the relation that it starts from.
@@ -38,6 +41,7 @@ class Standing:
     plan: Plan | None = None
     quarantined: str = ""
     using: str = ""
+    idle: dict[Path, int] = field(default_factory=dict)
     plans: dict[Hashable, Plan] = field(default_factory=dict)
     derived: dict[Path, tuple[Form, Relation]] = field(default_factory=dict)
     below: dict[Path, Plan] = field(default_factory=dict)
@@ -51,6 +55,17 @@ class Standing:
     def gave_up(self, path: Path, watch: Watch) -> None:
         """Have it told that the batches of a path are slower than lazy loads."""
         self.on_slow(self, path, watch)
+
+    def closed(self, recording: Recording) -> None:
+        """Take note of what an evaluation that is over has used of what was loaded ahead for it."""
+        for path in recording.accessed():
+            self.idle.pop(path, None)
+        for path in recording.idle():
+            self.idle[path] = self.idle.get(path, 0) + 1
+
+    def forgotten(self) -> frozenset[Path]:
+        """Return the paths that were not used for so long that they are not loaded ahead any more."""
+        return frozenset(path for path, times in self.idle.items() if times >= FORGOTTEN)
 
     def keep(self, key: Hashable, plan: Plan) -> None:
         """Keep a plan for the next evaluation of the same form."""

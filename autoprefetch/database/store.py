@@ -14,7 +14,7 @@ from django.apps import apps
 from django.db import OperationalError, connections, transaction
 
 from autoprefetch import conf
-from autoprefetch.learn.encoding import UnreadableError, decoded, encoded
+from autoprefetch.learn.encoding import Reading, encoded
 from autoprefetch.learn.histories import History
 from autoprefetch.learn.stores import tell_nobody
 
@@ -38,6 +38,8 @@ class DatabaseStore:
         self.alias = alias
         self.tell = tell_nobody
         self.may_lose = False
+        self.whole: Callable[[], Mapping[str, History]] = dict
+        self._reading = Reading(self._left_out)
 
     @staticmethod
     def fault_of(alias: object = "default") -> str:
@@ -66,6 +68,10 @@ class DatabaseStore:
         """Forget one call site."""
         self._apart(lambda: self._rows.filter(digest=_digest(key)).delete())
 
+    def is_emptied(self) -> bool:
+        """Nothing is lost: what is not there was forgotten."""
+        return False
+
     def clear(self) -> None:
         """Forget everything."""
         self._apart(lambda: self._rows.all().delete())
@@ -82,15 +88,16 @@ class DatabaseStore:
         return None if row is None else self._history(row)
 
     def _items(self) -> list[tuple[str, History]]:
-        read = ((row.key, self._history(row)) for row in self._rows.order_by("key"))
+        rows = list(self._rows.order_by("key"))
+        self._reading.only(row.key for row in rows)
+        read = ((row.key, self._history(row)) for row in rows)
         return [(key, history) for key, history in read if history is not None]
 
     def _history(self, row: Any) -> History | None:
-        try:
-            return decoded(json.loads(row.history)) if row.history else None
-        except (UnreadableError, ValueError) as error:
-            self.tell(f"The database {self.alias!r}: {row.key} is left out, because {error}.")
-            return None
+        return self._reading.history(row.key, row.history) if row.history else None
+
+    def _left_out(self, key: str, reason: str) -> None:
+        self.tell(f"The database {self.alias!r}: {key} is left out, because {reason}.")
 
     def _merge(self, deltas: Mapping[str, History]) -> None:
         with transaction.atomic(using=self.alias):

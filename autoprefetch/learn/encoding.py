@@ -6,7 +6,8 @@ where the application built a derived query is of this process only, and never w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -123,3 +124,35 @@ def _number(value: object) -> int:
         pass
     msg = f"{value!r:.60} stands where a whole number is read"
     raise UnreadableError(msg)
+
+
+class Reading:
+    """Reads the texts of many entries again and again, each once for as long as it stays the same.
+
+    Args:
+        left_out: called with the key and the reason for each entry that cannot be read.
+    """
+
+    def __init__(self, left_out: Callable[[str, str], None]) -> None:
+        self._left_out = left_out
+        self._known: dict[str, tuple[int, History | None]] = {}
+
+    def history(self, key: str, text: object) -> History | None:
+        """Return the history that a text stands for, or None where it stands for none."""
+        stamp = hash(text) if isinstance(text, str) else 0
+        known = self._known.get(key)
+        if known is None or known[0] != stamp:
+            known = self._known[key] = stamp, self._read(key, text)
+        return known[1]
+
+    def only(self, keys: Iterable[str]) -> None:
+        """Forget all entries but these."""
+        kept = set(keys)
+        self._known = {key: known for key, known in self._known.items() if key in kept}
+
+    def _read(self, key: str, text: object) -> History | None:
+        try:
+            return decoded(json.loads(text) if isinstance(text, str) else text)
+        except (UnreadableError, ValueError) as error:
+            self._left_out(key, str(error))
+            return None

@@ -71,6 +71,7 @@ class Front:
         self._troubled = troubled
         self._intervals = flush_interval, refresh_interval
         self._failures = 0
+        store.whole = lambda: {key: history for key, history in memory.items() if history}
         self._begin()
         _fronts.add(self)
 
@@ -151,7 +152,7 @@ class Front:
 
     def _work(self) -> None:
         flush_interval, refresh_interval = self._intervals
-        flush_at, refresh_at = time.monotonic() + flush_interval, time.monotonic() + refresh_interval
+        flush_at, refresh_at = time.monotonic() + flush_interval, time.monotonic()  # what others know, first of all
         while True:
             try:
                 job = self._jobs.get(timeout=max(min(flush_at, refresh_at) - time.monotonic(), 0))
@@ -178,12 +179,17 @@ class Front:
                     self._pending[key] = delta.merged_with(later) if later else delta
 
     def _refresh(self) -> None:
-        """Take over what others have learned of the call sites that are known here."""
+        """Take over what others have learned, as far as there is room for it."""
         self._try("cannot be read", self._take_all)
 
     def _take_all(self) -> None:
-        for key in self.memory.known():
-            self._take(key, self.store.load(key))
+        if self.store.is_emptied():
+            return  # the next flush brings back what is known here
+        known, found = self.memory.known(), dict(self.store.items())
+        for key in known:
+            self._take(key, found.pop(key, None) or (UNKNOWN if not self.store.may_lose else self.store.load(key)))
+        for key in list(found)[: max(self.memory.limit - len(known), 0)]:
+            self._take(key, found[key])
 
     def _take(self, key: str, found: History | None) -> None:
         """Know what the store knows, and what was learned here since; nothing is counted twice.

@@ -68,11 +68,6 @@ class History:
         return int(self.totals.evaluations)
 
     @property
-    def observed(self) -> int:
-        """How often it was evaluated, but for those evaluations whose request ended in an error."""
-        return int(self.totals.evaluations - self.totals.failed)
-
-    @property
     def era(self) -> int:
         """The number of the era in which the next evaluation falls."""
         return max(self.evaluations // ERA, *self.eras, 0)

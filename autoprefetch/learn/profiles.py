@@ -44,7 +44,6 @@ class Usage:
         eager: evaluations that loaded it ahead.
         first_access: where it was touched first.
         built: where a derived query was built, as file, line, end line, column and end column.
-        last_used: the number of the last evaluation that accessed it, counted over the life of the call site.
     """
 
     evaluations: float = 0
@@ -55,7 +54,6 @@ class Usage:
     eager: float = 0
     first_access: str = ""
     built: Span = ()
-    last_used: int = 0
     distinct: float = 0
 
     def merged_with(self, other: Self) -> Self:
@@ -63,7 +61,6 @@ class Usage:
         return type(self)(
             first_access=_either(self.first_access, other.first_access),
             built=_either(self.built, other.built),
-            last_used=max(self.last_used, other.last_used),
             **{name: getattr(self, name) + getattr(other, name) for name in _COUNTS},
         )
 
@@ -72,7 +69,7 @@ class Usage:
         return replace(self, **{name: getattr(self, name) * weight for name in _COUNTS})
 
 
-_COUNTS = tuple(f.name for f in fields(Usage) if f.name not in ("first_access", "built", "last_used"))
+_COUNTS = tuple(f.name for f in fields(Usage) if f.name not in ("first_access", "built"))
 
 
 def _either(one: _Place, other: _Place) -> _Place:

@@ -36,3 +36,29 @@ class Ahead:
         new = sum(load.uses for load in self.loads) - self.counted
         self.counted += new
         return new
+
+
+class Written:
+    """Counts reads of what was written to before, in the same evaluation."""
+
+    __slots__ = ("_dirty", "_is_all_dirty", "_reads")
+
+    def __init__(self) -> None:
+        self._dirty: frozenset[str] = frozenset()
+        self._is_all_dirty = False
+        self._reads: dict[str, int] = {}
+
+    def wrote(self, tables: frozenset[str], everything: bool) -> None:
+        """Take note of a write to tables or to everything."""
+        self._dirty |= tables
+        self._is_all_dirty |= everything
+
+    def read(self, tables: frozenset[str]) -> None:
+        """Count those of some tables that are read after they were written to."""
+        for table in tables if self._is_all_dirty else tables & self._dirty if self._dirty else ():
+            self._reads[table] = self._reads.get(table, 0) + 1
+
+    def take(self) -> dict[str, int]:
+        """Hand over what was counted, once."""
+        reads, self._reads = self._reads, {}
+        return reads

@@ -6,7 +6,8 @@ by `take`, any number of times.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from weakref import WeakValueDictionary
 
@@ -16,11 +17,13 @@ from autoprefetch.learn.histories import History
 from autoprefetch.learn.profiles import Path, Profile, Span, Usage
 from autoprefetch.observe import epochs
 from autoprefetch.observe.callsites import CallSite
-from autoprefetch.observe.counts import Ahead, Count
+from autoprefetch.observe.counts import Ahead, Count, Written
 from autoprefetch.observe.epochs import Freshness
 from autoprefetch.observe.peers import PeerGroup
 from autoprefetch.observe.watching import Watches
 from autoprefetch.plan.relations import Relation
+
+_numbers = itertools.count()
 
 _REMEMBERED = 64
 """Times that one evaluation loads a path ahead and the uses of each are still counted."""
@@ -44,7 +47,7 @@ class Recording:
         watches: what is known of the time that batches take at this call site.
 
     Attributes:
-        number: the number of the evaluation in the life of the call site.
+        number: the number of the evaluation in the life of the process.
         era: the era in which it counts.
         began_at: the number of the last write before the root query.
         loaded_ahead_at: the number of the last write before the latest rows were prefetched.
@@ -54,10 +57,8 @@ class Recording:
         "_ahead",
         "_claims",
         "_counts",
-        "_dirty",
         "_eager",
         "_has_news",
-        "_is_all_dirty",
         "_new",
         "_new_eager",
         "_on_news",
@@ -67,6 +68,7 @@ class Recording:
         "began_at",
         "era",
         "groups",
+        "has_failed",
         "history",
         "loaded_ahead_at",
         "model",
@@ -87,8 +89,9 @@ class Recording:
         self.site = site
         self.model = model
         self.watches = watches
+        self.has_failed = False
         self.history = history
-        self.number = history.evaluations + 1
+        self.number = next(_numbers)
         self.era = history.era
         self.batched: set[Path] = set()
         self.began_at = self.loaded_ahead_at = epochs.now()
@@ -101,9 +104,7 @@ class Recording:
         self._counts: dict[Path, Count] = {}
         self._sizes: dict[Path, int] = {}
         self._claims: dict[Path, int] = {}
-        self._written: dict[str, int] = {}
-        self._dirty: frozenset[str] = frozenset()
-        self._is_all_dirty = False
+        self._written = Written()
         self._new = {"evaluations": 1, "rows": 0, "warm": int(bool(eager)), "queries": 0, "own": 0, "failed": 0}
 
     @property
@@ -152,7 +153,7 @@ class Recording:
         if count is None:
             count = self._counts[_same(path)] = Count(evaluations=1, first_access=place(), built=built)
         count.loads += 1
-        self._count_written(tables)
+        self._written.read(tables)
         self._tell()
 
     def ran(self, queries: int) -> None:
@@ -172,7 +173,7 @@ class Recording:
         count = self._counts[path]
         count.loads += 1
         count.rows += rows
-        self._count_written(tables)
+        self._written.read(tables)
         self._tell()
 
     def refused(self, path: Path) -> None:
@@ -200,26 +201,36 @@ class Recording:
         """Return the paths whose rows were loaded ahead last and not used."""
         return frozenset(path for path, ahead in self._ahead.items() if not ahead.loads[-1].uses)
 
+    def idle(self) -> frozenset[Path]:
+        """Return the paths that were loaded ahead and not used; none where the request ended in an error."""
+        return frozenset() if self.has_failed else self._eager - self._counts.keys()
+
+    def accessed(self) -> Iterable[Path]:
+        """Return the paths that were used, however they were loaded."""
+        return self._counts.keys()
+
     def failed(self) -> None:
         """Take note that the request ended in an error: what was not used by then may have been used otherwise."""
         self._new["failed"] = 1
+        self.has_failed = True
         self._tell()
 
-    def used(self) -> None:
-        """Take note that some of what was loaded ahead may have been used since the counts were taken."""
-        if any(ahead.counted < sum(load.uses for load in ahead.loads) for ahead in self._ahead.values()):
+    def close(self) -> None:
+        """Count what of the rows that were loaded ahead was used, now that the evaluation is over."""
+        before = sum(count.loads for count in self._counts.values())
+        self._count_uses()
+        if before < sum(count.loads for count in self._counts.values()):
             self._tell()
 
     def wrote(self, tables: frozenset[str], everything: bool) -> None:
         """Remember a write to tables or to everything; it counts once something is read from them afterwards."""
-        self._dirty |= tables
-        self._is_all_dirty |= everything
+        self._written.wrote(tables, everything)
 
     def take(self) -> Profile:
         """Hand over what is new as counts to add to a profile."""
         self._has_news = False
         new, self._new = self._new, dict.fromkeys(self._new, 0)
-        written, self._written = self._written, {}
+        written = self._written.take()
         self._count_uses()
         usages = {path: usage for path, count in list(self._counts.items()) if (usage := self._usage(path, count))}
         eager, self._new_eager = self._new_eager, frozenset()
@@ -259,10 +270,6 @@ class Recording:
             return count.loads
         return round(count.loads * self._sharing(path[:-1]))
 
-    def _count_written(self, tables: frozenset[str]) -> None:
-        for table in tables if self._is_all_dirty else tables & self._dirty if self._dirty else ():
-            self._written[table] = self._written.get(table, 0) + 1
-
     def _usage(self, path: Path, count: Count) -> Usage | None:
         offered, distinct = self._sizes.get(path[:-1], 0), self._sizes.get(path, 0)
         if not count.loads and offered == count.offered_before:
@@ -275,7 +282,6 @@ class Recording:
             refused=count.refused,
             first_access=count.first_access,
             built=count.built,
-            last_used=self.number,
             distinct=distinct - count.distinct_before,
         )
         self._counts[path] = Count(

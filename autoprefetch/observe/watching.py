@@ -1,9 +1,9 @@
 """Watching: a batch that takes longer than the lazy loads that it replaced is given up.
 
 A database may find an index for one key and not for many (predictive_load#11: "production outages"). What a batch
-takes is measured; when it is more than a round trip for each instance, twice in a row, the next evaluation lets one
-instance load alone first, and so learns what the batch is to be compared with. It has to lose twice before it is given
-up: noise is no proof.
+takes is measured; when it is more than a round trip for each instance, several times in a row, the next evaluations let
+one instance load alone first, and so learn what the batch is to be compared with. It has to lose as often before it is
+given up: noise is no proof.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from dataclasses import dataclass
 
 from autoprefetch.learn.profiles import Path
 
-NOISE = 0.1
+NOISE = 0.25
 """How much longer a batch has to take, at the least (seconds); a busy machine is not a missing index."""
 
-MARGIN = 1.5
+MARGIN = 2.0
 """How many times longer it has to take, at the least."""
 
-STRIKES = 2
+STRIKES = 3
 """Batches in a row that have to be suspected, and then comparisons that they have to lose."""
 
 
@@ -28,7 +28,7 @@ class Watch:
     """What the batches of one path of a call site take.
 
     Attributes:
-        alone: what one instance took that loaded alone (seconds); 0.0 before one did.
+        alone: what one instance takes that loads alone (seconds), the latest counting most; 0.0 before one did.
         batch: what the latest batch took (seconds).
         asked: the instances that it asked for.
         strikes: the comparisons that it lost.
@@ -72,8 +72,8 @@ class Watch:
         return True
 
     def loaded_alone(self, seconds: float) -> None:
-        """Take note of what one instance took."""
-        self.alone = min(self.alone, seconds) if self.alone else seconds
+        """Take note of what one instance took; on a busy machine that is more, as it is for a batch."""
+        self.alone = (self.alone + seconds) / 2 if self.alone else seconds
 
     def batched(self, seconds: float, asked: int, *, is_suspected: bool) -> bool:
         """Take note of what a batch took, and return whether it is given up now.

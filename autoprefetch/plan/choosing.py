@@ -19,7 +19,6 @@ from autoprefetch.plan.costs import (
     Situation,
     costs,
     is_adopted,
-    is_forgotten,
     is_used_enough,
     prefers_prefetch,
 )
@@ -43,6 +42,7 @@ class Choices:
     situation: Situation = DEFAULT
     ignore: tuple[str, ...] = ()
     patterns: tuple[str, ...] = ()
+    forgotten: frozenset[Path] = frozenset()
 
     def ignores(self, path: Path, known: Relation) -> bool:
         """Tell whether a relation is to be left lazy."""
@@ -81,7 +81,6 @@ class _Planner:
     form: Form
     form_of: Callable[[Relation, type[Model]], Form]
     choices: Choices
-    evaluations: float
     dropped: list[tuple[Path, str]] = field(default_factory=list)
 
     @property
@@ -132,7 +131,7 @@ class _Planner:
             return "it is ignored"
         if path not in self.profile.usages:
             return "it was not loaded lazily"
-        if is_forgotten(self.profile, path, self.evaluations):
+        if path in self.choices.forgotten:
             return f"the last {FORGOTTEN} evaluations did not use it"
         if written := known.tables & self.profile.written.keys():
             return f"{', '.join(sorted(written))} is written to at this call site"
@@ -212,7 +211,7 @@ def plan_for(history: History, form: Form, form_of: Callable[[Relation, type[Mod
     Returns:
         the plan; paths that the models do not have any more are named in `dropped`.
     """
-    planner = _Planner(history.profile, form, form_of, choices, history.observed)
+    planner = _Planner(history.profile, form, form_of, choices)
     branches = planner.branches(form.model, (), _Level(form))
     return Plan(form.model, branches, tuple(planner.dropped))
 
@@ -241,7 +240,7 @@ def plan_below(
         joined=frozenset((*path, *p) for p in form.joined),
         prefetched=frozenset((*path, *p) for p in form.prefetched),
     )
-    planner = _Planner(history.profile, form, form_of, choices, history.observed)
+    planner = _Planner(history.profile, form, form_of, choices)
     return Plan(
         form.model, planner.branches(form.model, path, _Level(form, known.known_columns)), tuple(planner.dropped)
     )

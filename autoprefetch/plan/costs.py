@@ -33,11 +33,8 @@ MILDER = 0.75
 ALWAYS, OFTEN = 0.9, 0.7
 """The shares of evaluations that have to use a path for a prefetch: for a new one, and for one that is made already."""
 
-FORGOTTEN = 40
-"""Evaluations in a row that did not use a path, after which it is loaded ahead no more.
-
-Plans are made anew every few evaluations (`histories.REPLANNED`): it is dropped within fifty.
-"""
+FORGOTTEN = 45
+"""Evaluations in a row, in one process, that loaded a path ahead and did not use it, after which it is dropped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,18 +115,6 @@ def is_adopted(profile: Profile, path: Path) -> bool:
 def is_used_enough(profile: Profile, path: Path) -> bool:
     """Tell whether so many evaluations use a path that one query in each is not wasted."""
     return share_of_use(profile, path) >= (OFTEN if is_adopted(profile, path) else ALWAYS)
-
-
-def is_forgotten(profile: Profile, path: Path, evaluations: float) -> bool:
-    """Tell whether a path was not used for so long that it is not loaded ahead any more.
-
-    Args:
-        profile: the counts of the call site.
-        path: the path.
-        evaluations: how often the call site was evaluated in all its life, but for those that ended in an error.
-    """
-    last_used = profile.usages[path].last_used
-    return bool(last_used) and evaluations - last_used >= FORGOTTEN
 
 
 def prefers_prefetch(found: Costs) -> bool:

@@ -32,7 +32,7 @@ def main(setting: dict[str, object], deltas: int) -> None:
     front = stores.opened(setting, 2000)
     print("ready", flush=True)
     for number in range(deltas):
-        usages = {path: Usage(1, 16, 16, 16, last_used=number) for path in PATHS}
+        usages = {path: Usage(1, 16, 16, 16) for path in PATHS}
         front.merge(
             f"site {number % SITES}", History.of(Profile(1, 16, 1, usages=usages, written={"t": 1}), number % 3)
         )

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -29,6 +29,7 @@ class Shared:
     def __init__(self) -> None:
         self.tell = tell_nobody
         self.may_lose = False
+        self.whole: Callable[[], Mapping[str, History]] = dict
         self.known: dict[str, History] = {}
         self.error: Exception | None = None
         self.open = threading.Event()
@@ -56,12 +57,15 @@ class Shared:
 
     def merge_many(self, deltas: Mapping[str, History]) -> None:
         self._used()
-        for key, delta in deltas.items():
+        for key, delta in (self.whole() if self.is_emptied() else deltas).items():
             self.known[key] = self.known.get(key, UNKNOWN).merged_with(delta)
 
     def delete(self, key: str) -> None:
         self._used()
         self.known.pop(key, None)
+
+    def is_emptied(self) -> bool:
+        return self.may_lose and not self.known
 
     def clear(self) -> None:
         self._used()
@@ -254,11 +258,18 @@ def test_what_a_cache_has_lost_is_brought_back(front: Front, shared: Shared) -> 
     shared.may_lose = True
     front.merge("a", ONE)
     front.flush()
-    shared.known.clear()
+    front.merge("b", ONE)
+    front.flush()
+    del shared.known["a"]  # evicted
+    front.refresh()
+    front.flush()
+    assert shared.known["a"] == ONE
+    shared.known.clear()  # the server was started again
     front.merge("a", ONE)
     front.refresh()
     assert front.load("a") == ONE.merged_with(ONE)
     front.flush()
+    assert shared.known["b"] == ONE
     assert shared.known["a"] == ONE.merged_with(ONE)
     shared.known["a"] = UNKNOWN  # as a cache keeps what a person has forgotten
     front.refresh()
@@ -289,6 +300,7 @@ def test_a_store_that_fails_is_said_once_and_tried_again(
 ) -> None:
     """What waits is kept until it is well again, and is counted once."""
     monkeypatch.setattr(fronts, "SHORTEST", 0.02)
+    front.refresh()
     shared.error = OSError("no server")
     front.merge("a", ONE)
     for _ in range(5):
@@ -305,6 +317,7 @@ def test_a_store_that_fails_is_said_once_and_tried_again(
 
 def test_pauses_grow(front: Front, shared: Shared) -> None:
     """A store that is down is not asked all the time."""
+    front.refresh()
     shared.error = OSError("no server")
     front.merge("a", ONE)
     pauses = []

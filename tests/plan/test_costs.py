@@ -6,13 +6,11 @@ import pytest
 
 from autoprefetch.learn.profiles import Profile, Usage
 from autoprefetch.plan.costs import (
-    FORGOTTEN,
     ROUND_TRIP,
     WORTH_A_QUERY,
     Situation,
     costs,
     fan_in,
-    is_forgotten,
     is_used_enough,
     prefers_prefetch,
     share_of_use,
@@ -131,12 +129,3 @@ def test_the_thresholds_for_adopting_and_for_dropping_differ():
     new = profile(10, Usage(8, 80, 80, 80))
     made = profile(10, Usage(8, 80, 80, 80, eager=9))
     assert (is_used_enough(new, PATH), is_used_enough(made, PATH)) == (False, True)
-
-
-@pytest.mark.parametrize(
-    ("last_used", "evaluations", "forgotten"),
-    [(10, 10 + FORGOTTEN - 1, False), (10, 10 + FORGOTTEN, True), (0, 1000, False)],
-)
-def test_a_path_is_forgotten_that_was_not_used_for_long(last_used, evaluations, forgotten):
-    """Counted in evaluations; of what was learned before they were numbered it is not known."""
-    assert is_forgotten(profile(1, Usage(1, 1, 1, last_used=last_used)), PATH, evaluations) is forgotten

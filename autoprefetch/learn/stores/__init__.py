@@ -39,10 +39,15 @@ class SharedStore(Store, Protocol):
         tell: called with what was left out, and why.
         may_lose: whether entries may vanish that nobody deleted, as from a cache. What is deleted is then kept as an
             empty history, so that the two can be told apart.
+        whole: returns all that this process knows, to be brought back by the first process that finds the store empty.
     """
 
     tell: Tell
     may_lose: bool
+    whole: Callable[[], Mapping[str, History]]
+
+    def is_emptied(self) -> bool:
+        """Tell whether the store has lost all that this process saw in it."""
 
     def merge_many(self, deltas: Mapping[str, History]) -> None:
         """Add counts to the histories of several call sites at once."""

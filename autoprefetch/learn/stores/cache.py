@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
 from random import uniform
@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from django.core.cache import caches
 
-from autoprefetch.learn.encoding import UnreadableError, decoded, encoded
+from autoprefetch.learn.encoding import Reading, encoded
 from autoprefetch.learn.histories import UNKNOWN, History
 from autoprefetch.learn.stores import tell_nobody
 
@@ -49,6 +49,9 @@ class CacheStore:
         self.timeout = timeout
         self.tell = tell_nobody
         self.may_lose = True
+        self.whole: Callable[[], Mapping[str, History]] = dict
+        self._reading = Reading(self._left_out)
+        self._has_index = False
 
     @staticmethod
     def fault_of(alias: object = "default", timeout: object = KEPT) -> str:
@@ -69,6 +72,8 @@ class CacheStore:
     def items(self) -> list[tuple[str, History]]:
         """Return all that is known; what has expired is left out."""
         keys = self._index()
+        self._has_index |= bool(keys)
+        self._reading.only(keys)
         found = self._cache.get_many([_entry(key) for key in keys])
         read = ((key, self._history(key, found.get(_entry(key)))) for key in keys)
         return [(key, history) for key, history in read if history]
@@ -84,12 +89,15 @@ class CacheStore:
             TimeoutError: others held the lock all the time.
         """
         with self._locked():
+            if self.is_emptied():
+                deltas = self.whole() or deltas  # who comes first brings back what all of them knew
             found = self._cache.get_many([_entry(key) for key in deltas])
             merged = {key: self._merged(key, found.get(_entry(key)), delta) for key, delta in deltas.items()}
             missing = deltas.keys() - {key for key in deltas if _entry(key) in found}
             if missing:
                 self._cache.set(_INDEX, json.dumps(sorted({*self._alive(), *missing})), None)
             self._set({_entry(key): json.dumps(encoded(history)) for key, history in merged.items()})
+            self._has_index = True
 
     def delete(self, key: str) -> None:
         """Forget one call site."""
@@ -101,6 +109,10 @@ class CacheStore:
         with self._locked():
             self._set({_entry(key): _FORGOTTEN for key in self._index()})
 
+    def is_emptied(self) -> bool:
+        """Tell whether the cache has lost what this process saw in it: its server was started again, for example."""
+        return self._has_index and self._cache.get(_INDEX) is None
+
     def _set(self, entries: dict[str, str]) -> None:
         if failed := self._cache.set_many(entries, self.timeout):
             msg = f"the cache {self.alias!r} did not take {len(failed)} of {len(entries)} entries"
@@ -111,13 +123,10 @@ class CacheStore:
         return history.merged_with(delta) if history else delta
 
     def _history(self, key: str, text: object) -> History | None:
-        if text is None:
-            return None
-        try:
-            return decoded(json.loads(text) if isinstance(text, str) else text)
-        except (UnreadableError, ValueError) as error:
-            self.tell(f"The cache {self.alias!r}: {key} is left out, because {error}.")
-            return None
+        return None if text is None else self._reading.history(key, text)
+
+    def _left_out(self, key: str, reason: str) -> None:
+        self.tell(f"The cache {self.alias!r}: {key} is left out, because {reason}.")
 
     def _index(self) -> list[str]:
         try:
