@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
+from contextvars import copy_context
 from hashlib import sha256
 from random import uniform
 from threading import Thread
@@ -17,6 +18,7 @@ from autoprefetch import conf
 from autoprefetch.learn.encoding import Reading, encoded
 from autoprefetch.learn.histories import History
 from autoprefetch.learn.stores import tell_nobody
+from autoprefetch.observe import epochs
 
 ATTEMPTS = 20
 """How often a transaction is tried that others stand in the way of: deadlocks, a locked file."""
@@ -129,10 +131,16 @@ class DatabaseStore:
         if connections[self.alias].in_atomic_block:
             return _in_thread(lambda: self._apart(work))
         try:
-            with conf.override(MODE="off"):
-                return work()
+            return copy_context().run(_unnoticed, work)
         finally:
             connections[self.alias].close()
+
+
+def _unnoticed(work: Callable[[], T]) -> T:
+    """Run work whose querysets are plain, and whose writes make nothing stale that a request has loaded."""
+    epochs.begin()
+    with conf.override(MODE="off"):
+        return work()
 
 
 def _in_thread(work: Callable[[], T]) -> T:

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
-from autoprefetch.learn.profiles import Span
+from autoprefetch.learn.profiles import Path, Span
 from autoprefetch.observe.epochs import Freshness
 from autoprefetch.plan.relations import Relation
+
+_REMEMBERED = 64
+"""Times that one evaluation loads a path ahead and the uses of each are still counted."""
+
+
+@lru_cache(20_000)
+def same(path: Path) -> Path:
+    """Return the path that other call sites have as well, so that all of them keep one tuple."""
+    return path
 
 
 @dataclass(slots=True)
@@ -30,6 +40,12 @@ class Ahead:
     known: Relation
     loads: list[Freshness] = field(default_factory=list)
     counted: int = 0
+
+    def add(self, load: Freshness) -> None:
+        """Take note that it was loaded once more."""
+        self.loads.append(load)
+        if len(self.loads) > _REMEMBERED:  # the windows of a long stream
+            self.counted -= self.loads.pop(0).uses
 
     def new_uses(self) -> int:
         """Return the uses that were not counted yet, and count them."""

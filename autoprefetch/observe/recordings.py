@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable
-from functools import lru_cache
 from weakref import WeakValueDictionary
 
 from django.db.models import Model
@@ -17,22 +16,13 @@ from autoprefetch.learn.histories import History
 from autoprefetch.learn.profiles import Path, Profile, Span, Usage
 from autoprefetch.observe import epochs
 from autoprefetch.observe.callsites import CallSite
-from autoprefetch.observe.counts import Ahead, Count, Written
+from autoprefetch.observe.counts import Ahead, Count, Written, same
 from autoprefetch.observe.epochs import Freshness
 from autoprefetch.observe.peers import PeerGroup
 from autoprefetch.observe.watching import Watches
 from autoprefetch.plan.relations import Relation
 
 _numbers = itertools.count()
-
-_REMEMBERED = 64
-"""Times that one evaluation loads a path ahead and the uses of each are still counted."""
-
-
-@lru_cache(20_000)
-def _same(path: Path) -> Path:
-    """Return the path that other call sites have as well, so that all of them keep one tuple."""
-    return path
 
 
 class Recording:
@@ -151,7 +141,7 @@ class Recording:
         """
         count = self._counts.get(path)
         if count is None:
-            count = self._counts[_same(path)] = Count(evaluations=1, first_access=place(), built=built)
+            count = self._counts[same(path)] = Count(evaluations=1, first_access=place(), built=built)
         count.loads += 1
         self._written.read(tables)
         self._tell()
@@ -192,10 +182,7 @@ class Recording:
 
     def loaded_ahead(self, path: Path, known: Relation, ahead: Freshness) -> None:
         """Remember what tells how often the rows are used that were just loaded ahead along a path."""
-        before = self._ahead.setdefault(path, Ahead(known))
-        before.loads.append(ahead)
-        if len(before.loads) > _REMEMBERED:  # the windows of a long stream
-            before.counted -= before.loads.pop(0).uses
+        self._ahead.setdefault(path, Ahead(known)).add(ahead)
 
     def unused(self) -> frozenset[Path]:
         """Return the paths whose rows were loaded ahead last and not used."""
@@ -254,7 +241,7 @@ class Recording:
             if uses := ahead.new_uses():
                 count = self._counts.get(path)
                 if count is None:
-                    count = self._counts[_same(path)] = Count(evaluations=1)
+                    count = self._counts[same(path)] = Count(evaluations=1)
                 count.loads += uses
                 rows = round(uses * self._rows_each(path)) if ahead.known.is_to_many else uses
                 count.rows += rows

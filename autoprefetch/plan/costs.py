@@ -9,6 +9,7 @@ first touch is one in those evaluations only that touch the path. A lazy load is
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 
 from autoprefetch.learn.profiles import Path, Profile, Usage
 
@@ -85,11 +86,14 @@ def costs(profile: Profile, path: Path, situation: Situation, *, width: int = 1,
     rows = rows_each(usage)
     made = rows / fan_in(usage) * HYDRATION
     asked = min(instances, situation.most)
+    chunks = max(ceil(instances / situation.most), 1) if situation.most else 1
     claim = CLAIM * (60 if is_to_many else 1)
     lazy = share * loads * (query + rows * HYDRATION)
-    batch = share * (query + asked * made + loads * claim) if situation.most and loads > 1 else lazy
+    batch = (
+        share * (query * min(chunks, loads) + asked * made + loads * claim) if situation.most and loads > 1 else lazy
+    )
     join = instances * (made + (1 - 1 / fan_in(usage)) * width * VALUE)
-    return Costs(lazy, batch, join, query + instances * made)
+    return Costs(lazy, batch, join, query * chunks + instances * made)
 
 
 def rows_each(usage: Usage) -> float:

@@ -227,3 +227,23 @@ kept(
     """,
     MAX_BATCH=2,
 )
+kept(
+    "a prefetch of the caller's for rows of a batch that nobody asked for",
+    """
+    for r1 in auto(Film.objects.all(), name="1"):
+        if nth(3):
+            for r2 in each(lambda: by_key(r1.screenings.filter(pk__gte=2).prefetch_related("trailer"))):
+                out(lambda: r2)
+    """,
+    size=5,
+)
+kept(
+    "a prefetch in more batches than there are rows that use it",
+    """
+    for r3 in auto(Country.objects.all(), name="3"):
+        if not odd(r3):
+            out(lambda: any_order(r3.cities.all()))
+    """,
+    size=5,
+    MAX_BATCH=2,
+)

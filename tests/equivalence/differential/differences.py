@@ -117,12 +117,17 @@ class Comparison:
         It is what promise P3 says: one for each relation that was loaded ahead and not used; where the program writes,
         two for each relation or shape of an evaluation, whose batches may have expired. Where it meets keys that lead
         nowhere, one for each of those: the batch was of no use to the row that caused it. Deferred columns are batched
-        together in an evaluation, and count as one more.
+        together in an evaluation, and count as one more. What a batch prefetches by a lookup of the caller may be for
+        rows of peers that are not asked for.
         """
         meets_nothing = any("DoesNotExist" in repr(shown) for shown in plain.shown)
         defers = any(method in self.program.source for method in ("only(", "defer("))
         loaded = sum(site.paths + defers for site in run.sites)
-        return run.unused + loaded * (2 * self.program.writes + meets_nothing)
+        return (
+            run.unused
+            + self.program.source.count("prefetch_related(")
+            + loaded * (2 * self.program.writes + meets_nothing)
+        )
 
     def repeated_loads(self) -> tuple[int, int]:
         """Count plain Django's repeated lazy loads, and those of them that the last run did not make one by one."""
