@@ -42,7 +42,7 @@ class Evaluations(Streaming):
 
     def __init__(self) -> None:
         super().__init__()
-        self.setting: object = None
+        self.setting: object = Config().store
         self.store: MemoryStore | Front = MemoryStore(Config().max_call_sites)
         self.collector = Collector(self.store, self.news_failed)
 

@@ -118,6 +118,8 @@ class Front:
             self.memory.merge(key, UNKNOWN)
             return
         with self._lock:
+            if self.memory.peek(key) is not None:
+                return  # another thread has just got the answer
             answer = self._asked.get(key)
             if answer is None:
                 answer = self._asked[key] = Future()
@@ -133,9 +135,9 @@ class Front:
         try:
             self._try("cannot be read", lambda: self._take(key, self.store.load(key)))
         finally:
+            self.memory.merge(key, UNKNOWN)
             with self._lock:
                 self._asked.pop(key, None)
-            self.memory.merge(key, UNKNOWN)
             answer.set_result(None)
 
     # What the thread does

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -151,17 +150,12 @@ def test_memory_stays_flat_over_many_evaluations() -> None:
 
     def in_use() -> int:
         gc.collect()  # what waits to be collected is not kept
-        return tracemalloc.get_traced_memory()[0]
+        return sys.getallocatedblocks()  # each is an object; to trace them takes four times as long
 
-    tracemalloc.start()
-    try:
-        evaluate(1_500)  # until what is remembered of statements is full
-        before = in_use()
-        evaluate(EVALUATIONS)
-        grown = in_use() - before
-    finally:
-        tracemalloc.stop()
-    assert grown < 50_000
+    evaluate(1_500)  # until what is remembered of statements is full, and some eras have gone by
+    before = in_use()
+    evaluate(EVALUATIONS)
+    assert in_use() - before < 500
 
 
 @pytest.mark.django_db
