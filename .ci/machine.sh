@@ -1,4 +1,4 @@
-# What the machine has to have: interpreters, the libraries that mysqlclient is built with, PostgreSQL, MariaDB.
+# What the machine has to have: interpreters, the libraries that mysqlclient is built with, PostgreSQL, MariaDB, Redis.
 # What is there is used as it is; what is missing is installed, and what is down is started.
 
 # Puts the interpreters of the given versions on the PATH; those given last come first.
@@ -33,6 +33,7 @@ prepare_machine() {
     prepare_mysql_library
     prepare_postgresql
     prepare_mariadb
+    prepare_redis
 }
 
 APT_IS_FRESH=
@@ -92,6 +93,18 @@ prepare_mariadb() {
             CREATE USER IF NOT EXISTS root@127.0.0.1 IDENTIFIED BY '';
             GRANT ALL PRIVILEGES ON *.* TO root@127.0.0.1 WITH GRANT OPTION;"
     fi
+}
+
+prepare_redis() {
+    if answers 6379; then
+        echo "Redis runs"
+        return
+    fi
+    if ! command -v redis-server >/dev/null; then
+        install_packages redis-server
+    fi
+    redis-server --daemonize yes --bind 127.0.0.1 --port 6379 --save "" --appendonly no --dir /tmp >/dev/null
+    wait_for Redis 6379
 }
 
 answers() {

@@ -52,6 +52,7 @@ def test_the_metadata_name_the_license_and_the_extras(distribution):
         "dev",
         "mysql",
         "postgres",
+        "redis",
         "test",
     }
 
