@@ -56,12 +56,10 @@ def _load_branches(instances: list[Any], branches: tuple[Branch, ...], using: st
         variants = [branch for branch in same if branch.method is not Method.LAZY]
         prefetched = [branch for branch in variants if branch.method is Method.PREFETCH]
         if prefetched and _is_one_database(instances, prefetched[0]):
-            for start in range(0, len(instances), most):
-                some = instances[start : start + most]
-                with QueryCount() as count:
-                    _load_level(some, known, prefetched, using)
-                for branch in prefetched:
-                    watches.batched(branch.path, len(some), count.seconds, count.round_trip)
+            with QueryCount() as count:
+                _load_level(instances, known, prefetched, using, most)
+            for branch in prefetched:
+                watches.batched(branch.path, len(instances), count.seconds, count.round_trip)
         for branch in variants:
             if branch.below and (below := _below(instances, branch)):
                 _load_branches(below, branch.below, using, most, watches)
@@ -74,17 +72,20 @@ def _is_one_database(instances: list[Any], branch: Branch) -> bool:
     return len({router.db_for_read(branch.target, instance=instance) for instance in instances}) == 1
 
 
-def _load_level(instances: list[Any], known: Relation, branches: list[Branch], using: str) -> None:
+def _load_level(instances: list[Any], known: Relation, branches: list[Branch], using: str, most: int) -> None:
     """Load one relation of instances; a generic foreign key has a branch for each model that it leads to."""
-    if known.is_to_many:
-        prefetch_related_objects(instances, _lookup(branches[0]))
-        if joins_of(branches[0].below):
-            loaded.plain_again(instances, known, _base(branches[0]).query.select_related)
-    elif known.kind is Kind.GENERIC_FOREIGN_KEY:
-        leading = singles.leading_to(instances, known, [branch.target for branch in branches], using)
-        prefetch_related_objects(leading, _generic_lookup(known.name, branches, using))
-    else:
-        singles.load_ahead(instances, known, joins_of(branches[0].below))
+    if not known.is_to_many and known.kind is not Kind.GENERIC_FOREIGN_KEY:
+        singles.load_ahead(instances, known, joins_of(branches[0].below), most)
+        return
+    for start in range(0, len(instances), most):
+        some = instances[start : start + most]
+        if known.is_to_many:
+            prefetch_related_objects(some, _lookup(branches[0]))
+            if joins_of(branches[0].below):
+                loaded.plain_again(some, known, _base(branches[0]).query.select_related)
+        else:
+            leading = singles.leading_to(some, known, [branch.target for branch in branches], using)
+            prefetch_related_objects(leading, _generic_lookup(known.name, branches, using))
 
 
 def _lookup(branch: Branch) -> str | Prefetch[Any]:

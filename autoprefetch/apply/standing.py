@@ -27,7 +27,7 @@ class Standing:
     Plans are kept by the state of the profile and the form of the queryset that they were made from.
 
     Attributes:
-        idle: for each path that was loaded ahead, how many evaluations in a row did not use it.
+        idle: for each path that was loaded ahead, how many evaluations in a row did not use it; None where all were.
         using: the database alias of its latest evaluation.
         on_slow: called when the batches of a path are given up.
         derived: the derived queries that were batched, each with its form and the relation that it starts from.
@@ -41,7 +41,7 @@ class Standing:
     plan: Plan | None = None
     quarantined: str = ""
     using: str = ""
-    idle: dict[Path, int] = field(default_factory=dict)
+    idle: dict[Path, int] | None = None
     plans: dict[Hashable, Plan] = field(default_factory=dict)
     derived: dict[Path, tuple[Form, Relation]] = field(default_factory=dict)
     below: dict[Path, Plan] = field(default_factory=dict)
@@ -50,7 +50,7 @@ class Standing:
     watches: Watches = field(init=False)
 
     def __post_init__(self) -> None:
-        self.watches = Watches(self.gave_up)
+        self.watches = Watches(self)
 
     def gave_up(self, path: Path, watch: Watch) -> None:
         """Have it told that the batches of a path are slower than lazy loads."""
@@ -58,14 +58,17 @@ class Standing:
 
     def closed(self, recording: Recording) -> None:
         """Take note of what an evaluation that is over has used of what was loaded ahead for it."""
-        for path in recording.accessed():
-            self.idle.pop(path, None)
-        for path in recording.idle():
-            self.idle[path] = self.idle.get(path, 0) + 1
+        idle = recording.idle()
+        if self.idle is None and not idle:
+            return
+        before = self.idle or {}
+        accessed = set(recording.accessed())
+        kept = {path: times for path, times in before.items() if path not in accessed}
+        self.idle = {**kept, **{path: before.get(path, 0) + 1 for path in idle}} or None
 
     def forgotten(self) -> frozenset[Path]:
         """Return the paths that were not used for so long that they are not loaded ahead any more."""
-        return frozenset(path for path, times in self.idle.items() if times >= FORGOTTEN)
+        return frozenset(path for path, times in (self.idle or {}).items() if times >= FORGOTTEN)
 
     def keep(self, key: Hashable, plan: Plan) -> None:
         """Keep a plan for the next evaluation of the same form."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, reduce
+from functools import reduce
 from itertools import chain
 from typing import Self
 
@@ -25,7 +25,7 @@ KEPT = 4
 """Eras that are kept; what is older would count for less than a tenth."""
 
 
-@dataclass(frozen=True)  # without slots: the profile is made once
+@dataclass(frozen=True, slots=True)
 class History:
     """What is known of one call site, or what one recording adds to that.
 
@@ -36,6 +36,7 @@ class History:
 
     totals: Profile = field(default_factory=Profile)
     eras: Mapping[int, Profile] = field(default_factory=dict)
+    _weighted: Profile | None = field(default=None, init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, profile: Profile, era: int) -> Self:
@@ -95,11 +96,16 @@ class History:
         age = evaluations.bit_length() if evaluations < REPLANNED else evaluations // REPLANNED + REPLANNED
         return latest, len(profile.usages), len(profile.written), age
 
-    @cached_property
+    @property
     def profile(self) -> Profile:
         """What the next plan is made from: all eras, each counting for half of what the next one does."""
         if len(self.eras) <= 1:
             return next(iter(self.eras.values()), self.totals)
+        if self._weighted is None:
+            object.__setattr__(self, "_weighted", self._weigh())  # made once; it follows from the rest
+        return self._weighted or self.totals
+
+    def _weigh(self) -> Profile:
         latest = max(self.eras)
         weighted = (profile.weighted(0.5 ** (latest - era)) for era, profile in self.eras.items())
         return reduce(Profile.merged_with, weighted)

@@ -7,9 +7,10 @@ for each call site is AutoFetch's (Ibrahim and Cook, 2006).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Self, TypeVar
+from operator import add
+from typing import Any, Self, TypeVar
 
 Path = tuple[str, ...]
 """The attribute names from the root model, such as `("owner", "department")`.
@@ -76,6 +77,22 @@ def _either(one: _Place, other: _Place) -> _Place:
     return min(one, other) if one and other else one or other
 
 
+_NONE: Mapping[Any, Any] = {}  # one for all: most profiles have nothing in one of their mappings
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
+
+
+def _merged(
+    one: Mapping[_Key, _Value], other: Mapping[_Key, _Value], add: Callable[[_Value, _Value], _Value]
+) -> Mapping[_Key, _Value]:
+    if not one and not other:
+        return _NONE
+    whole = dict(one)
+    for key, value in other.items():
+        whole[key] = add(whole[key], value) if key in whole else value
+    return whole
+
+
 @dataclass(frozen=True, slots=True)
 class Profile:
     """What is known of one call site.
@@ -102,15 +119,9 @@ class Profile:
 
     def merged_with(self, delta: Self) -> Self:
         """Add what a recording showed, or another worker's profile."""
-        usages = dict(self.usages)
-        for path, usage in delta.usages.items():
-            usages[path] = usages[path].merged_with(usage) if path in usages else usage
-        written = dict(self.written)
-        for table, count in delta.written.items():
-            written[table] = written.get(table, 0) + count
         return type(self)(
-            usages=usages,
-            written=written,
+            usages=_merged(self.usages, delta.usages, Usage.merged_with),
+            written=_merged(self.written, delta.written, add),
             **{name: getattr(self, name) + getattr(delta, name) for name in _SUMS},
         )
 
@@ -134,7 +145,7 @@ class Profile:
     @property
     def sums(self) -> Self:
         """The counts of the call site as a whole, without those of its paths and tables."""
-        return replace(self, usages={}, written={})
+        return replace(self, usages=_NONE, written=_NONE)
 
     def loads_per_evaluation(self, path: Path) -> float:
         """Return the lazy loads of a path that plain Django makes in an evaluation (queries)."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import linecache
-from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -33,7 +32,6 @@ def call_at(origin: Location) -> tuple[str, str, ast.Call] | None:
     return (call, text, node) if isinstance(node, ast.Call) and is_same else None
 
 
-@lru_cache(10_000)
 def digest(origin: Location) -> str:
     """Return what changes with the syntax tree of a call and not with its layout; "" where there is no source.
 

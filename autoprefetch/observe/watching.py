@@ -8,8 +8,9 @@ given up: noise is no proof.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from autoprefetch.learn.profiles import Path
 
@@ -92,18 +93,28 @@ class Watch:
         return False
 
 
+class Owner(Protocol):
+    """Whose batches are watched."""
+
+    def gave_up(self, path: Path, watch: Watch) -> None:
+        """Take note that the batches of a path are given up."""
+
+
+_NONE: Mapping[Path, Watch] = {}
+
+
 class Watches:
     """The watches of a call site, for those paths only where there is something to watch.
 
     Args:
-        gave_up: called with a path and its watch when its batches are given up.
+        owner: is told of a path and its watch when its batches are given up.
     """
 
-    __slots__ = ("_by_path", "_gave_up")
+    __slots__ = ("_by_path", "_owner")
 
-    def __init__(self, gave_up: Callable[[Path, Watch], None]) -> None:
-        self._by_path: dict[Path, Watch] = {}
-        self._gave_up = gave_up
+    def __init__(self, owner: Owner) -> None:
+        self._by_path = _NONE
+        self._owner = owner
 
     def is_to_load_alone(self, path: Path, number: int) -> bool:
         """Tell whether the instance that is touched is to load alone in the evaluation of that number."""
@@ -114,7 +125,7 @@ class Watches:
         """Take note of what one instance took that loaded alone."""
         watch = self._by_path.get(path)
         if watch is None:
-            watch = self._by_path[path] = Watch()
+            watch = self._begin(path)
         watch.loaded_alone(seconds)
 
     def batched(self, path: Path, asked: int, seconds: float, round_trip: float) -> None:
@@ -129,9 +140,14 @@ class Watches:
         is_suspected = seconds > NOISE and seconds > asked * round_trip
         watch = self._by_path.get(path)
         if watch is None and is_suspected:
-            watch = self._by_path[path] = Watch()
+            watch = self._begin(path)
         if watch is not None and watch.batched(seconds, asked, is_suspected=is_suspected):
-            self._gave_up(path, watch)
+            self._owner.gave_up(path, watch)
+
+    def _begin(self, path: Path) -> Watch:
+        watch = Watch()
+        self._by_path = {**self._by_path, path: watch}
+        return watch
 
     def not_ahead(self) -> frozenset[Path]:
         """Return the paths that are not to be loaded ahead: they are given up, or have to be compared first."""

@@ -90,19 +90,29 @@ def load(
     return found, key_of_instance
 
 
-def load_ahead(instances: list[Any], known: Relation, joins: tuple[str, ...]) -> None:
+def load_ahead(instances: list[Any], known: Relation, joins: tuple[str, ...], most: int) -> None:
     """Load a to-one relation of instances into their caches; a key without a row stays to be loaded lazily.
 
     Django's prefetch would cache None for it, and then answer None or raise `RelatedObjectDoesNotExist`, where a lazy
-    load raises the target's `DoesNotExist`.
+    load raises the target's `DoesNotExist`. It is one query for each `most` keys, however many instances have them.
     """
     ready = [instance for instance in instances if is_ready(instance, known)]
     model: type[Model] | None = type(ready[0]) if ready else None
     if model is None or not is_djangos(model, known.name):
         return
-    found, key_of = load(ready, known, joins)
+    key = attrgetter(next(iter(known.columns)) if len(known.columns) == 1 else model._meta.pk.attname)
+    by_key: dict[Any, list[Any]] = {}
     for instance in ready:
-        row = found.get(key_of(instance))
+        by_key.setdefault(key(instance), []).append(instance)
+    firsts = [same[0] for same in by_key.values()]
+    for start in range(0, len(firsts), most):
+        found, key_of = load(firsts[start : start + most], known, joins)
+        for first in firsts[start : start + most]:
+            _give_all(by_key[key(first)], known, found.get(key_of(first)))
+
+
+def _give_all(instances: list[Any], known: Relation, row: Model | None) -> None:
+    for instance in instances:
         if row is not None or known.kind is Kind.REVERSE_ONE_TO_ONE:
             give(instance, known, row)
         else:

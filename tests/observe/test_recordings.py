@@ -320,7 +320,12 @@ def test_reset_closes_what_is_being_recorded():
 
 def recording(news: list[Recording], eager: frozenset[tuple[str, ...]] = frozenset()) -> Recording:
     site = CallSite("a key", location_of(_frame()), "library.Book")
-    return Recording(site, Book, eager, History(), news.append, Watches(lambda path, watch: None))
+    return Recording(site, Book, eager, History(), news.append, Watches(Nobody()))
+
+
+class Nobody:
+    def gave_up(self, path: object, watch: object) -> None:
+        """There is nobody to tell."""
 
 
 def _frame() -> Any:

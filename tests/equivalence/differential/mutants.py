@@ -258,8 +258,8 @@ def a_prefetch_leaves_none_for_a_dangling_key(patch: Patch) -> None:
     """As Django's own prefetch does."""
     plain = singles.load_ahead
 
-    def load_ahead(instances: Any, known: Any, joins: Any) -> None:
-        plain(instances, known, joins)
+    def load_ahead(instances: Any, known: Any, joins: Any, most: int) -> None:
+        plain(instances, known, joins, most)
         for instance in instances:
             if singles.is_ready(instance, known):
                 singles.give(instance, known, None)
