@@ -16,7 +16,7 @@ from autoprefetch.learn.profiles import Path
 from autoprefetch.orm import forms
 from autoprefetch.orm.counting import round_trip
 from autoprefetch.plan.choosing import Choices, plan_below, plan_for
-from autoprefetch.plan.costs import Situation
+from autoprefetch.plan.costs import ROUND_TRIP, Situation
 from autoprefetch.plan.forms import Form
 from autoprefetch.plan.plans import Branch, Method, Plan
 from autoprefetch.plan.relations import Relation, relation
@@ -58,7 +58,9 @@ _NOTHING: frozenset[Path] = frozenset()
 
 def _situation(using: str, config: Config) -> Situation:
     # "strict" makes no batches, and what "learn" advises is for the time when it is over.
-    return _same_situation(round_trip(using), 0 if config.mode == "strict" else config.max_batch)
+    # What is applied without learning is the same on each machine.
+    measured = round_trip(using) if config.learns else ROUND_TRIP
+    return _same_situation(measured, 0 if config.mode == "strict" else config.max_batch)
 
 
 _same_situation = lru_cache(100)(Situation)
