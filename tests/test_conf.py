@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.test import override_settings
 from django.views import View
@@ -20,6 +21,9 @@ from autoprefetch.rules import RULES
 from tests.library.models import Book
 
 MEMORY = "autoprefetch.learn.stores.memory.MemoryStore"
+FILE = "autoprefetch.learn.stores.file.FileStore"
+CACHE = "autoprefetch.learn.stores.cache.CacheStore"
+DATABASE = "autoprefetch.database.store.DatabaseStore"
 
 DEFAULTS = {
     "MODE": "auto",
@@ -38,7 +42,15 @@ DEFAULTS = {
 ACCEPTED: dict[str, list[Any]] = {
     "MODE": ["auto", "learn", "apply", "strict", "off"],
     "SCOPE": ["explicit", "all", ["library.Book"], ("library.book", "auth.User"), []],
-    "STORE": [{"BACKEND": MEMORY, "OPTIONS": {}}, {"BACKEND": MEMORY}],
+    "STORE": [
+        {"BACKEND": MEMORY, "OPTIONS": {}},
+        {"BACKEND": MEMORY},
+        {"BACKEND": FILE, "OPTIONS": {"PATH": "autoprefetch.json", "FLUSH_INTERVAL": 1, "REFRESH_INTERVAL": 0.5}},
+        {"BACKEND": FILE, "OPTIONS": {"PATH": Path("autoprefetch.json")}},
+        {"BACKEND": CACHE},
+        {"BACKEND": CACHE, "OPTIONS": {"ALIAS": "redis", "TIMEOUT": 60}},
+        {"BACKEND": DATABASE, "OPTIONS": {"ALIAS": "default"}},
+    ],
     "CALL_SITE_DEPTH": [1, 3, 20],
     "MAX_CALL_SITES": [1, 100_000],
     "MAX_BATCH": [1, 50_000],
@@ -57,6 +69,15 @@ REFUSED: dict[str, list[Any]] = {
         None,
         {},
         {"BACKEND": "shop.stores.Unknown"},
+        {"BACKEND": 1},
+        {"BACKEND": FILE},
+        {"BACKEND": FILE, "OPTIONS": {"PATH": 1}},
+        {"BACKEND": FILE, "OPTIONS": {"PATH": "a.json", "FLUSH_INTERVAL": 0}},
+        {"BACKEND": FILE, "OPTIONS": {"PATH": "a.json", "REFRESH_INTERVAL": "often"}},
+        {"BACKEND": FILE, "OPTIONS": {"path": "a.json"}},
+        {"BACKEND": CACHE, "OPTIONS": {"ALIAS": "nowhere"}},
+        {"BACKEND": CACHE, "OPTIONS": {"TIMEOUT": 0}},
+        {"BACKEND": DATABASE, "OPTIONS": {"ALIAS": "nowhere"}},
         {"BACKEND": MEMORY, "OPTIONS": {"limit": 1}},
         {"BACKEND": MEMORY, "OPTIONS": None},
         {"BACKEND": MEMORY, "LOCATION": "here"},
@@ -138,6 +159,38 @@ def test_a_refused_value_is_named_with_its_key_and_what_is_allowed(key, value):
     assert key in problem
     assert repr(value) in problem
     assert all(allowed in problem for allowed in ALLOWED[key])
+
+
+@pytest.mark.parametrize(
+    ("store", "fault"),
+    [
+        ({"BACKEND": "shop.stores.Unknown"}, "The backend cannot be imported: No module named 'shop'. "),
+        ({"BACKEND": MEMORY, "OPTIONS": {"LIMIT": 1}}, "The backend takes no option 'LIMIT', but none. "),
+        (
+            {"BACKEND": FILE, "OPTIONS": {"FILE": "a.json"}},
+            "The backend takes no option 'FILE', but PATH, FLUSH_INTERVAL, REFRESH_INTERVAL. ",
+        ),
+        ({"BACKEND": FILE, "OPTIONS": {}}, "PATH must name a file. "),
+        ({"BACKEND": CACHE, "OPTIONS": {"ALIAS": "nowhere"}}, "CACHES has no 'nowhere'. "),
+        ({"BACKEND": DATABASE, "OPTIONS": {"ALIAS": "nowhere"}}, "DATABASES has no 'nowhere'. "),
+        (
+            {"BACKEND": FILE, "OPTIONS": {"PATH": "a.json", "FLUSH_INTERVAL": -1}},
+            "FLUSH_INTERVAL must be a number of seconds above 0. ",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_store_is_said(store, fault):
+    """A person should not have to guess which of its options it is."""
+    [problem] = conf.problems_of({"STORE": store})
+    assert fault in problem
+
+
+def test_the_database_store_needs_its_app():
+    """Without it there is no table."""
+    apps = [app for app in settings.INSTALLED_APPS if app != "autoprefetch.database"]
+    with override_settings(INSTALLED_APPS=apps):
+        [problem] = conf.problems_of({"STORE": {"BACKEND": DATABASE}})
+    assert '"autoprefetch.database" has to be in INSTALLED_APPS.' in problem
 
 
 @pytest.mark.parametrize("key", ["MODUS", "mode", "Mode", "IGNORED", "", 1, None])

@@ -25,17 +25,19 @@ class CallSiteAdmin(_Admin):
     ordering = ("-evaluations", "key")
     actions = ("forget",)
 
-    @admin.action(description="Forget what was learned", permissions=["delete"])
+    @admin.action(description="Forget what was learned", permissions=["forget"])
     def forget(self, request: HttpRequest, queryset: Any) -> None:
         """Forget the chosen call sites; the workers learn them anew."""
         count, _ = queryset.delete()
         self.message_user(request, f"Forgot {count} call site{'' if count == 1 else 's'}.")
 
-    def get_actions(self, request: HttpRequest) -> Any:
-        """Leave out Django's own deletion: there is one word for it."""
-        actions = super().get_actions(request)
-        actions.pop("delete_selected", None)
-        return actions
+    def has_forget_permission(self, request: HttpRequest) -> bool:
+        """Whoever may delete may forget."""
+        return request.user.has_perm("autoprefetch_database.delete_callsite")
+
+    def has_delete_permission(self, request: HttpRequest, obj: CallSite | None = None) -> bool:
+        """Django's own deletion is left out: there is one word for it."""
+        return False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Nothing can be added."""
