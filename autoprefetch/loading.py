@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from time import perf_counter
 from typing import Any
 
 from django.core.exceptions import SynchronousOnlyOperation
@@ -22,7 +23,6 @@ from autoprefetch.observe import epochs, places, recognising, tracking, writes
 from autoprefetch.observe.callsites import Location
 from autoprefetch.observe.watching import Watch
 from autoprefetch.orm import derivations, marks, replay, states
-from autoprefetch.orm.counting import QueryCount
 from autoprefetch.orm.effects import EVERYTHING, Effect
 from autoprefetch.orm.effects import NOTHING as NO_EFFECT
 from autoprefetch.orm.marks import AnyQuerySet
@@ -73,15 +73,15 @@ class Loading:
         standing = self.standings.get(touch.recording.key)
         with shielded(standing, None):
             touch.recording.ran(1)
+        began = perf_counter()
         try:
-            with QueryCount() as count:
-                found = load()
+            found = load()
         except SynchronousOnlyOperation:
             with shielded(standing, None):
                 touch.refused()
             raise
         with shielded(standing, None):
-            touch.recording.watches.loaded_alone(touch.path, count.seconds)
+            touch.recording.watches.loaded_alone(touch.path, perf_counter() - began)
         return found
 
     def load_set(self, derivation: Any, queryset: AnyQuerySet, fetch_all: Fetch) -> None:

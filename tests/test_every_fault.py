@@ -50,11 +50,12 @@ EXEMPT = {
         "apply.standing.Standings.get orm.states.group_of orm.states.is_empty_generic orm.forms.loads_instances "
         "orm.derivations.Derivation.is_live orm.derivations._derived orm.derivations._is_stale orm.effects.reads "
         "orm.querysets._is_connected orm.querysets._is_automatic orm.scopes.leaving_alone.__enter__ "
-        "orm.scopes.leaving_alone.__exit__"
+        "orm.scopes.leaving_alone.__exit__ orm.statements._Broken.__get__ orm.statements._Broken.__set__"
     ),
     "it is a dict of Django's, and the comparison of numbers in it": (
         "orm.caches.WaitingCache.__missing__ orm.caches.WaitingCache._waits orm.caches.WaitingCache.__contains__ "
-        "orm.caches.WaitingCache.clear observe.epochs.Freshness.are_stale observe.epochs.Freshness.hands_out"
+        "orm.caches.WaitingCache.clear orm.caches.WaitingCache.__setitem__ "
+        "observe.epochs.Freshness.are_stale observe.epochs.Freshness.hands_out"
     ),
     "it is the fetch mode of Django 6.1, which leads to Django's own fetch": (
         "orm.states._attribute orm.states._fetched orm.states._Tracked.fetch orm.states._Tracked.load_column"
