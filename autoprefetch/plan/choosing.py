@@ -22,7 +22,7 @@ from autoprefetch.plan.costs import (
     is_used_enough,
     prefers_prefetch,
 )
-from autoprefetch.plan.forms import Form
+from autoprefetch.plan.forms import Form, inherited_keys
 from autoprefetch.plan.plans import Branch, Method, Plan, same
 from autoprefetch.plan.relations import Kind, Relation, relation
 
@@ -137,6 +137,8 @@ class _Planner:
             return f"{', '.join(sorted(written))} is written to at this call site"
         if self.form.is_partial and len(path) > 1:
             return "only() or defer() reaches into a relation, and its key may be missing"
+        if len(path) == 1 and known.is_to_many and self.form.deferred & inherited_keys(self.form.model):
+            return "the key of a parent model is deferred, and a prefetch would load it"
         if len(path) == 1 and known.columns & self.form.deferred:
             return f"{', '.join(sorted(known.columns & self.form.deferred))} is deferred"
         return ""

@@ -67,6 +67,12 @@ def _primary(options: Any) -> frozenset[str]:
 
 
 @cache
+def inherited_keys(model: type[Model]) -> frozenset[str]:
+    """Return the primary keys of the models that a model inherits from (attnames)."""
+    return frozenset(parent._meta.pk.attname for parent in model._meta.all_parents)
+
+
+@cache
 def unique_keys(model: type[Model]) -> list[frozenset[str]]:
     """Return the sets of columns that identify a row of a model and are never null (attnames)."""
     options: Any = model._meta

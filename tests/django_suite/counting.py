@@ -91,12 +91,9 @@ def _watch_loads(counted: Counted) -> None:
         counted.alone[touched.recording, touched.path].add(_number(counted.row))
         return alone(self, touched, load)
 
-    def count_replay(self: Any, compiler: Any, derivation: Any, result_type: str) -> Any:
-        counted.row, counted.latest = derivation.instance, None
-        rows = replay(self, compiler, derivation, result_type)
-        if rows is None and counted.latest is not None:
-            counted.alone[counted.latest.recording, counted.latest.path].add(_number(counted.row))
-        return rows
+    def count_replay(self: Any, compiler: Any, derivation: Any, result_type: str, run: Any) -> Any:
+        counted.row = derivation.instance  # what runs by itself goes through `load_alone`
+        return replay(self, compiler, derivation, result_type, run)
 
     Recording.loaded = count_loaded
     Recording.recalled = count_recalled

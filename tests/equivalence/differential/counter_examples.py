@@ -247,3 +247,12 @@ kept(
     size=5,
     MAX_BATCH=2,
 )
+kept(
+    "a set of a row whose inherited key is deferred",
+    """
+    for r1 in auto(Film.objects.all(), name="1").only("title"):
+        out(lambda: r1)
+        out(lambda: any_order(r1.tags.all()))
+    """,
+    size=5,
+)
