@@ -212,10 +212,10 @@ def evaluating_frames(depth: int, _getframe: Callable[[int], FrameType] = sys._g
         return taken
     frame: FrameType | None = _getframe(1)
     found: list[Location] = []
-    library, end, outer_end = _library_files, routes.END_OF_VIEW, routes.END_OF_COMMAND
+    library, ends = _library_files, routes.ENDS
     while frame is not None:
         code = frame.f_code
-        if code is end or code is outer_end:
+        if id(code) in ends:
             break
         if code.co_filename not in library and is_application_frame(frame) and code.co_name not in _COMPREHENSIONS:
             found.append(location_of(frame))

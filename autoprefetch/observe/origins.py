@@ -46,7 +46,7 @@ def mark(found: Frames) -> Mark | None:
 
 def _origin(found: Frames, frame: FrameType | None) -> Location | None:
     nearest: FrameType | None = None
-    while frame is not None and frame.f_code is not routes.END_OF_VIEW and frame.f_code is not routes.END_OF_COMMAND:
+    while frame is not None and id(frame.f_code) not in routes.ENDS:
         tag = templates.tag_of(frame)
         if tag is not None:
             return _location_of_tag(*tag)

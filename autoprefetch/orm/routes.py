@@ -21,11 +21,15 @@ from autoprefetch.orm.engine import Engine
 
 _route: ContextVar[str] = ContextVar("autoprefetch_route", default="")
 
-#: The frame below every middleware (core/handlers/base.py, Django 5.2 to 6.1): nothing above it evaluates for a view.
 _handler: Any = BaseHandler
-END_OF_VIEW = _handler._get_response.__code__
-#: The frame below `manage.py` and what called it (core/management/base.py).
-END_OF_COMMAND = BaseCommand.execute.__code__
+_VIEWS = (_handler._get_response.__code__, _handler._get_response_async.__code__)  # below every middleware
+_REQUESTS = (_handler.get_response.__code__, _handler.get_response_async.__code__)  # above every middleware
+_COMMANDS = (BaseCommand.execute.__code__,)  # below `manage.py` and what called it
+
+#: Identities of the frames where what evaluates ends: what sends a request or calls a command is no part of it
+#: (core/handlers/base.py and core/management/base.py, Django 5.2 to 6.1). The test client runs a view, and awaits an
+#: async one, on top of the test's own frames, and no server has those.
+ENDS = frozenset(id(code) for code in (*_VIEWS, *_REQUESTS, *_COMMANDS))
 
 _ERROR = 500  # the least status of a response that says that the server failed
 
@@ -63,7 +67,7 @@ def install(engine: Engine) -> None:
 def _running_now(frame: FrameType | None) -> str:
     """Return the route of the request that a frame runs for: the first `auto()` call may well be that of a view."""
     while frame is not None:
-        if frame.f_code in (END_OF_VIEW, _handler._get_response_async.__code__):
+        if frame.f_code in _VIEWS:
             request = frame.f_locals["request"]
             return _name(request, request.resolver_match) if request.resolver_match else ""
         frame = frame.f_back

@@ -22,9 +22,9 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.http import HttpRequest, HttpResponse
 from django.template import Context, Template
-from django.test import AsyncClient, Client
+from django.test import AsyncClient, Client, override_settings
 from django.urls import path
-from django.utils.decorators import method_decorator
+from django.utils.decorators import method_decorator, sync_and_async_middleware
 from django.views.generic import DetailView, ListView
 from rest_framework.generics import ListAPIView
 from rest_framework.renderers import JSONRenderer
@@ -371,7 +371,59 @@ def test_a_view_called_without_a_request_has_a_call_site_without_a_route():
     assert "GET" not in key
 
 
+def counting_books(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """A middleware that has a queryset of its own."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        list(auto(Book.objects.all()))
+        return get_response(request)
+
+    return middleware
+
+
+@sync_and_async_middleware
+def async_counting_books(get_response: Any) -> Any:
+    async def middleware(request: HttpRequest) -> HttpResponse:
+        _ = [book async for book in auto(Book.objects.all())]
+        return await get_response(request)
+
+    return middleware
+
+
+def test_who_sends_a_request_is_no_part_of_the_call_sites_of_its_middleware():
+    """What tests have learned has to be found where a server sends the requests."""
+
+    def one() -> None:
+        Client().get("/list/")
+
+    def other() -> None:
+        Client().get("/list/")
+
+    with override_settings(MIDDLEWARE=[f"{__name__}.counting_books"]):
+        one()
+        other()
+    assert len(learned()) == 2
+    assert not any(key.count("test_who_sends") for key in learned())
+
+
 # Async --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("middleware", [[], [f"{__name__}.async_counting_books"]])
+async def test_who_awaits_a_request_is_no_part_of_its_call_sites(middleware):
+    """The test client awaits the view in the task of the test; a server has no such frames."""
+
+    async def one() -> None:
+        await AsyncClient().get("/async/list/")
+
+    async def other() -> None:
+        await AsyncClient().get("/async/list/")
+
+    with override_settings(MIDDLEWARE=middleware):
+        await one()
+        await other()
+    assert len(learned()) == 1 + len(middleware)
+    assert not any(key.count("test_who_awaits") for key in learned())
 
 
 async def test_two_async_views_that_share_a_helper_are_two_call_sites():
