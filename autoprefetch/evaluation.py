@@ -121,7 +121,7 @@ class Evaluations(Streaming):
         self.collector.merge()
         if isinstance(self.store, Front):
             self.store.close()
-        self.store = stores.opened(config.store, config.max_call_sites)
+        self.store = stores.opened(config.store, config.max_call_sites, learns=config.learns)
         self.collector = Collector(self.store, self.news_failed)
 
     def plan(

@@ -13,6 +13,7 @@ from django.utils.module_loading import import_string
 MODES = ("auto", "learn", "apply", "strict", "off")
 SCOPES = ("explicit", "all")
 MEMORY_STORE = "autoprefetch.learn.stores.memory.MemoryStore"
+FILE_STORE = "autoprefetch.learn.stores.file.FileStore"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ from typing import Any
 from django.utils.module_loading import import_string
 
 from autoprefetch.advise import logs
-from autoprefetch.learn.front import Front
+from autoprefetch.learn.front import BOUND, Front
 from autoprefetch.learn.stores import SharedStore
+from autoprefetch.learn.stores.file import FileStore
 from autoprefetch.learn.stores.memory import MemoryStore
 from autoprefetch.rules import MEMORY_STORE
 
@@ -18,19 +19,23 @@ Setting = Mapping[str, Any]
 _OF_THE_FRONT = ("flush_interval", "refresh_interval")
 
 
-def opened(setting: Setting, limit: int) -> MemoryStore | Front:
+def opened(setting: Setting, limit: int, *, learns: bool = True) -> MemoryStore | Front:
     """Open the store that `AUTOPREFETCH["STORE"]` names.
 
     Args:
         setting: its value, which is valid (`conf.py`).
         limit: call sites that the memory of the process keeps.
+        learns: whether this process learns, and knows more at its next evaluation. Where it does not, it waits until a
+            file is read, however long that is, so that its first evaluation is like all others.
     """
     memory = MemoryStore(limit)
     if setting["BACKEND"] == MEMORY_STORE:
         return memory
     options = options_of(setting)
     intervals = {name: options.pop(name) for name in _OF_THE_FRONT if name in options}
-    return Front(memory, shared(setting), _told(setting), **intervals)
+    store = shared(setting)
+    bound = BOUND if learns or not isinstance(store, FileStore) else None
+    return Front(memory, store, _told(setting), **intervals, bound=bound)
 
 
 def shared(setting: Setting) -> SharedStore:

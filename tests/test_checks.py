@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from django.core.checks import Error, Tags, run_checks
 from django.core.management import call_command
@@ -68,3 +70,21 @@ def test_the_check_command_fails_and_says_what_to_do():
     assert "autoprefetch.E001" in text
     assert "'on'" in text
     assert "HINT" in text
+
+
+def test_a_mode_that_applies_nothing_is_a_warning(tmp_path: Path) -> None:
+    """A wrong path would else go unseen: all runs, as plain Django."""
+    file = tmp_path / "autoprefetch.json"
+    store = {"BACKEND": "autoprefetch.learn.stores.file.FileStore", "OPTIONS": {"PATH": file}}
+    said = []
+    for given in ({"MODE": "apply"}, {"MODE": "apply", "STORE": store}, {"MODE": "auto", "STORE": store}):
+        with override_settings(AUTOPREFETCH=given):
+            said.append([(found.id, found.msg) for found in errors()])
+    [[memory], [missing], learning] = said
+    assert memory[0] == missing[0] == "autoprefetch.W001"
+    assert "the memory of the process" in memory[1]
+    assert f"there is no file {file}." in missing[1]
+    assert learning == []
+    file.write_text("{}")
+    with override_settings(AUTOPREFETCH={"MODE": "apply", "STORE": store}):
+        assert errors() == []

@@ -13,6 +13,8 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from multiprocessing import parent_process
+from multiprocessing.util import Finalize, register_after_fork
 from queue import Empty, SimpleQueue
 from random import uniform
 from typing import TypeVar
@@ -53,6 +55,8 @@ class Front:
         troubled: called with what the store cannot do and the error, once until it is well again, and then with None.
         flush_interval: how long what was learned waits at the most (seconds).
         refresh_interval: how old what others have learned is at the most (seconds).
+        bound: how long a request waits for a call site that this process has not seen (seconds); None for as long as
+            it takes.
 
     A thread is started when it is first needed, in the process that needs it: not at import, and anew after a fork.
     """
@@ -65,11 +69,13 @@ class Front:
         *,
         flush_interval: float = FLUSH_INTERVAL,
         refresh_interval: float = REFRESH_INTERVAL,
+        bound: float | None = BOUND,
     ) -> None:
         self.memory = memory
         self.store = store
         self._troubled = troubled
         self._intervals = flush_interval, refresh_interval
+        self._bound = bound
         self._failures = 0
         store.whole = lambda: {key: history for key, history in memory.items() if history}
         self._begin()
@@ -126,7 +132,7 @@ class Front:
                 self._jobs.put(lambda: self._answer(key, answer))
         self._run()
         try:
-            answer.result(BOUND)
+            answer.result(self._bound)
         except TimeoutError as error:
             self._failed("does not answer in time", error)
             self.memory.merge(key, UNKNOWN)  # so that nobody asks again; the answer is taken when it comes
@@ -311,6 +317,14 @@ def _forked() -> None:
         front.forked()
 
 
+def _close_at_the_end_of_a_worker(*args: object) -> None:
+    """Have everything brought when a process of `multiprocessing` ends, which runs no atexit: a parallel test run's."""
+    Finalize(None, close_all, exitpriority=0)
+
+
 atexit.register(close_all)
+register_after_fork(close_all, _close_at_the_end_of_a_worker)
+if parent_process() is not None:  # it was not forked
+    _close_at_the_end_of_a_worker()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=close_all, after_in_child=_forked)

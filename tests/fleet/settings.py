@@ -16,4 +16,4 @@ CACHES = {
         "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},
     }
 }
-AUTOPREFETCH = {"STORE": json.loads(os.environ["FLEET_STORE"])}
+AUTOPREFETCH = {"MODE": os.environ.get("FLEET_MODE", "auto"), "STORE": json.loads(os.environ["FLEET_STORE"])}

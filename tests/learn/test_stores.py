@@ -281,18 +281,21 @@ def test_branches_merge_line_by_line(tmp_path: Path) -> None:
 
 
 def test_a_corrupt_file_is_set_aside_and_named(file: FileStore) -> None:
-    """What is in it may be worth something to a person."""
+    """When a new one takes its place: what is in it may be worth something to a person."""
     told: list[str] = []
     file.tell = told.append
     file.path.write_text('{"format": 1, "call_si')
     assert file.load("a") is None
-    [text] = told
+    assert file.load("b") is None
+    assert [f"{file.path} cannot be read, because it is not JSON" in text for text in told] == [True]
+    assert [path.name for path in file.path.parent.iterdir()] == ["autoprefetch.json"]
+    for _ in range(2):
+        file.merge("a", ONE)
     [aside] = file.path.parent.glob("autoprefetch.json.corrupt-*")
-    assert str(aside) in text
+    assert f"It is kept as {aside}" in told[1]
+    assert len(told) == 2
     assert aside.read_text() == '{"format": 1, "call_si'
-    file.merge("a", ONE)
-    assert file.load("a") == ONE
-    assert aside.exists()
+    assert file.load("a") == ONE.merged_with(ONE)
 
 
 def test_entries_that_cannot_be_read_are_left_out_one_by_one(file: FileStore) -> None:
@@ -319,6 +322,28 @@ def test_a_file_that_cannot_be_written_stays_as_it_was(file: FileStore) -> None:
         file.merge("b", broken)
     assert file.path.read_text() == before
     assert {path.name for path in file.path.parent.iterdir()} == {"autoprefetch.json", "autoprefetch.json.lock"}
+
+
+def test_a_symbolic_link_stays_one(file: FileStore) -> None:
+    """Deploys link what they share; two names of one file are one store, with one lock."""
+    shared = file.path.with_name("shared")
+    shared.mkdir()
+    file.path.symlink_to(shared / "autoprefetch.json")
+    by_link = FileStore(file.path)
+    by_link.merge("a", ONE)
+    FileStore(shared / "autoprefetch.json").merge("a", ONE)
+    assert file.path.is_symlink()
+    assert by_link.load("a") == ONE.merged_with(ONE)
+    assert sorted(path.name for path in shared.iterdir()) == ["autoprefetch.json", "autoprefetch.json.lock"]
+
+
+def test_a_relative_path_stays_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers change their folder when they become daemons."""
+    monkeypatch.chdir(tmp_path)
+    store = FileStore("autoprefetch.json")
+    monkeypatch.chdir("/")
+    store.merge("a", ONE)
+    assert (tmp_path / "autoprefetch.json").exists()
 
 
 def test_the_permissions_of_the_file_stay(file: FileStore) -> None:

@@ -40,15 +40,17 @@ class FileStore:
     """Keeps what is known in one file.
 
     Args:
-        path: the file; it and its folder are made when there is something to write.
+        path: the file; it and its folder are made when there is something to write. A symbolic link stays one: what it
+            leads to is written.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        self.path = Path(path).resolve()  # also when the process goes to another folder later
         self.tell = tell_nobody
         self.may_lose = False
         self.whole: Callable[[], Mapping[str, History]] = dict
         self._read: tuple[tuple[int, int, int] | None, Known] = (None, {})
+        self._is_corrupt = False
 
     @staticmethod
     def fault_of(path: object = "") -> str:
@@ -88,26 +90,34 @@ class FileStore:
             known.clear()
 
     def replace(self, known: Mapping[str, History]) -> None:
-        """Forget everything, and know this instead."""
-        with self._changing() as before:
-            before.clear()
-            before.update(known)
+        """Forget everything, and know this instead, whatever the file holds."""
+        with self._locked():
+            self._write(text_of(known))
 
     @contextmanager
     def _changing(self) -> Iterator[Known]:
-        """Hand out what is known, and write what becomes of it; no other process writes meanwhile."""
+        """Hand out what is known, and write what becomes of it."""
+        with self._locked():
+            known = dict(self._known())
+            if self._is_corrupt:
+                self._set_aside()
+            yield known
+            self._write(text_of(known))
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Let no other process write meanwhile."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.with_name(f"{self.path.name}.lock").open("ab") as lock:  # closing it releases it
             _lock(lock)
-            known = dict(self._known())
-            yield known
-            self._write(text_of(known))
+            yield
 
     def _known(self) -> Known:
         """Return what the file holds; it is read again when it has changed."""
         try:
             status = self.path.stat()
         except FileNotFoundError:
+            self._is_corrupt = False  # another process has set it aside
             return {}
         stamp = status.st_mtime_ns, status.st_size, status.st_ino
         if self._read[0] != stamp:
@@ -115,19 +125,21 @@ class FileStore:
         return self._read[1]
 
     def _entries(self, text: str) -> Known:
+        self._is_corrupt = False
         try:
             return entries(text, lambda key, reason: self.tell(f"{self.path}: {key} is left out, because {reason}."))
         except UnreadableError as error:
-            aside = self._set_aside()
-            self.tell(f"{self.path} cannot be read, because {error}. It is kept as {aside}, and a new one is begun.")
+            self._is_corrupt = True
+            self.tell(f"{self.path} cannot be read, because {error}. Nothing is known from it.")
             return {}
 
-    def _set_aside(self) -> Path:
+    def _set_aside(self) -> None:
+        """Keep what cannot be read under another name, now that a new file takes its place."""
         now = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
         aside = self.path.with_name(f"{self.path.name}.corrupt-{now}")
-        with suppress(FileNotFoundError):  # another process has just done it
-            self.path.rename(aside)
-        return aside
+        self.path.rename(aside)
+        self._is_corrupt = False
+        self.tell(f"{self.path} could not be read. It is kept as {aside}, and a new one is begun.")
 
     def _write(self, text: str) -> None:
         descriptor, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
