@@ -91,4 +91,5 @@ def call_site_report(standing: Standing, history: History) -> CallSiteReport:
         history=history,
         plan=standing.plan,
         quarantined=standing.quarantined,
+        below=tuple(standing.below.values()),
     )

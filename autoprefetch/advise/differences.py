@@ -7,10 +7,16 @@ from dataclasses import dataclass
 
 from django.db.models.constants import LOOKUP_SEP
 
+from autoprefetch.advise.keys import name_of, without_hash
 from autoprefetch.learn.histories import History
 from autoprefetch.learn.profiles import Path
 
-NEW, UNUSED = "new lazy loads", "not used"
+NEW, UNUSED, EDITED = "new lazy loads", "not used", "edited"
+_REMEDIES = {
+    NEW: "Load it ahead in the code if it is not meant to be automatic.",
+    UNUSED: "Have a test use it if production does.",
+    EDITED: "What was learned of it is learned anew.",
+}
 REPEATED = 1.0
 """Loads of a path in an evaluation up to which they are no repetition (queries)."""
 
@@ -22,8 +28,8 @@ class Difference:
     Attributes:
         call_site: the key of the call site.
         path: the relation path as a lookup; "" for the call site as a whole.
-        kind: NEW or UNUSED.
-        loads: the lazy loads of an evaluation (queries); 0 for what is not used.
+        kind: NEW, UNUSED or EDITED.
+        loads: the lazy loads of an evaluation (queries); 0 for the other kinds.
         place: where the path was touched first; "" when that is not known.
     """
 
@@ -35,11 +41,25 @@ class Difference:
 
     def as_text(self) -> str:
         """Return the difference as one line: place, fact, remedy."""
-        what = f"{self.call_site}: {self.path}" if self.path else self.call_site
-        if self.kind == UNUSED:
-            return f"{what} is in the committed file, and nothing used it."
-        place = f" (first at {self.place})" if self.place else ""
-        return f"{what} is loaded lazily {self.loads:.0f} times an evaluation{place}, and is not in the committed file."
+        return f"{self.fact} {self.remedy}"
+
+    @property
+    def fact(self) -> str:
+        """Where it is, and what has changed."""
+        place, site = f"{self.place}: " if self.place else "", name_of(self.call_site)
+        if self.kind == NEW:
+            often = f"{self.loads:.0f} times an evaluation of {site}"
+            return f"{place}{self.path} is loaded lazily {often}, and is not in the committed file."
+        if self.kind == EDITED:
+            return f"{place}{site} is in the committed file as its auto() was before it was edited."
+        return (
+            f"{place}{f'{self.path} of {site}' if self.path else site} is in the committed file, and nothing used it."
+        )
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it, beside committing what was learned."""
+        return _REMEDIES[self.kind]
 
     def as_dict(self) -> dict[str, object]:
         """Return plain values, for JSON."""
@@ -63,7 +83,8 @@ def differences(committed: Mapping[str, History], learned: Mapping[str, History]
         new lazy loads first, those of most queries first; a path that loads once is no repetition, and none of them.
     """
     new = [one for key, history in learned.items() for one in _new(key, history, committed.get(key))]
-    unused = [one for key, history in committed.items() for one in _unused(key, history, learned.get(key))]
+    used = {without_hash(key) for key, history in learned.items() if history.evaluations}
+    unused = [one for key, history in committed.items() for one in _unused(key, history, learned.get(key), used)]
     return [*sorted(new, key=lambda one: (-one.loads, one.call_site, one.path)), *sorted(unused, key=_name)]
 
 
@@ -80,12 +101,11 @@ def _new(key: str, learned: History, committed: History | None) -> Iterator[Diff
             yield Difference(key, LOOKUP_SEP.join(path), NEW, loads, usage.first_access)
 
 
-def _unused(key: str, committed: History, learned: History | None) -> Iterator[Difference]:
+def _unused(key: str, committed: History, learned: History | None, used: set[str]) -> Iterator[Difference]:
     if learned is None or not learned.evaluations:
-        yield Difference(key, "", UNUSED)
+        yield Difference(key, "", EDITED if without_hash(key) in used else UNUSED)
         return
-    used = _used(learned)
-    for path in sorted(_used(committed) - used):
+    for path in sorted(_used(committed) - _used(learned)):
         yield Difference(key, LOOKUP_SEP.join(path), UNUSED)
 
 

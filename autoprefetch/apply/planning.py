@@ -57,13 +57,33 @@ _NOTHING: frozenset[Path] = frozenset()
 
 
 def _situation(using: str, config: Config) -> Situation:
-    # "strict" makes no batches, and what "learn" advises is for the time when it is over.
     # What is applied without learning is the same on each machine.
-    measured = round_trip(using) if config.learns else ROUND_TRIP
+    return situation_of(config, round_trip(using) if config.learns else ROUND_TRIP)
+
+
+def situation_of(config: Config, measured: float = ROUND_TRIP) -> Situation:
+    """Return what costs depend on beside the counts.
+
+    Args:
+        config: "strict" makes no batches, and what "learn" advises is for the time when it is over.
+        measured: the round trip (seconds); by default, the one that counts where nothing is learned.
+    """
     return _same_situation(measured, 0 if config.mode == "strict" else config.max_batch)
 
 
 _same_situation = lru_cache(100)(Situation)
+
+
+def foreseen(history: History, form: Form, config: Config) -> Plan:
+    """Return the plan for a call site that this process may never have evaluated.
+
+    Args:
+        history: what is known of it.
+        form: how its queryset is thought to be written.
+        config: the settings; what the caller of `auto()` wants to be ignored is not known.
+    """
+    chosen = Choices(config.join_unordered, config.ahead, situation_of(config), patterns=config.ignore)
+    return plan_for(history, form, _form_of_base, chosen)
 
 
 def knows_below(history: History, path: Path) -> bool:

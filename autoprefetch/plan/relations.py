@@ -94,6 +94,24 @@ def unnamed(model: type[Model], name: str) -> Relation | None:
     return Relation(name, name, name, kind, model._meta.label, target, nothing, nothing, tables, no_join)
 
 
+def fault_of(model: type[Model], path: tuple[str, ...]) -> str:
+    """Say what the models do not have (any more) of a path that was learned; "" when they have all of it."""
+    current: type[Model] | None = model
+    for step in path:
+        if current is None:
+            return ""
+        name, _, variant = step.partition("(")[0].partition("[")
+        try:
+            known = relation(current, name) or unnamed(current, name)
+            target = model._meta.apps.get_model(variant.removesuffix("]")) if variant else None
+        except (LookupError, ValueError) as error:
+            return f"{step} names a model that is not installed ({error})"
+        if known is None:
+            return f"{current._meta.label} has no relation {name!r} any more"
+        current = target or known.target
+    return ""
+
+
 def _is_reverse(field: Any) -> bool:
     return bool(field.auto_created and not field.concrete)
 

@@ -94,6 +94,7 @@ def what_was_learned_is_typed() -> Iterator[object]:
         yield suggestion.imports
     assert_type(report(), Report)
     assert_type(report().as_text(), str)
+    assert_type(report().as_markdown(), str)
     reset()
 
 

@@ -1,0 +1,48 @@
+"""Foreseeing: what is applied at a call site of which only the history is known, as a store keeps it.
+
+How a queryset is written is known to the processes that evaluate it, and a store may know of call sites that this
+process has never seen. So the plan is made for a plain queryset of the model, with a total ordering and without one;
+where the two differ, both are reported, beside the share of evaluations that did load ahead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.apps import apps
+from django.db.models import Model
+
+from autoprefetch.advise.keys import label_of, name_of
+from autoprefetch.advise.reports import CallSiteReport, Report, by_saving
+from autoprefetch.apply import planning
+from autoprefetch.conf import Config
+from autoprefetch.learn.histories import History
+from autoprefetch.plan.forms import Form
+
+
+def report_of(known: Mapping[str, History], config: Config) -> Report:
+    """Report what a store knows, also of call sites that this process has never evaluated.
+
+    Args:
+        known: the histories by the keys of the call sites.
+        config: the settings that plans are made by.
+    """
+    sites = [_report(key, history, config) for key, history in known.items()]
+    return Report(tuple(sorted(sites, key=by_saving)))
+
+
+def model_of(key: str) -> type[Model] | None:
+    """Return the model of a call site, or None when no such model is installed (any more)."""
+    try:
+        return apps.get_model(label_of(key))
+    except (LookupError, ValueError):
+        return None
+
+
+def _report(key: str, history: History, config: Config) -> CallSiteReport:
+    model, label = model_of(key), label_of(key)
+    if model is None:
+        gone = f"no installed model is called {label!r}"
+        return CallSiteReport(name_of(key), key, label, history, None, "", gone=gone)
+    total, other = (planning.foreseen(history, form, config) for form in (Form(model, ordering=("pk",)), Form(model)))
+    return CallSiteReport(name_of(key), key, label, history, total, "", planning.situation_of(config), other)

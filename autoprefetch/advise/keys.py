@@ -1,0 +1,35 @@
+"""Keys: what the key of a call site tells people, as `observe/callsites.py` makes it.
+
+`shop.views:books/auto#0@12345678 < shop.views:page/loop#0 < GET books/ < shop.Book`: where `auto()` was called, with a
+hash of its expression; the frames that evaluate it; the route; the model. One with a name has that and the model.
+"""
+
+from __future__ import annotations
+
+import re
+
+_STEP = " < "
+_HASH = re.compile(r"@[0-9a-f]{8}(?= < |$)")
+
+
+def label_of(key: str) -> str:
+    """Return the label of the model."""
+    return key.rpartition(_STEP)[2]
+
+
+def callers_of(key: str) -> tuple[str, ...]:
+    """Return the application frames that evaluate it, from the innermost out; none at a call site with a name."""
+    return tuple(key.split(_STEP)[1:-2])
+
+
+def name_of(key: str) -> str:
+    """Return a name for people: where `auto()` was called, and the route."""
+    origin, *rest = key.split(_STEP)[:-1] or [key]
+    name = _HASH.sub("", origin)
+    return " ".join((f"{name} ({rest[-1]})" if rest and rest[-1] else name).split())
+
+
+def without_hash(key: str) -> str:
+    """Return what stays the same when the expression in `auto(...)` is edited."""
+    origin, step, rest = key.partition(_STEP)
+    return _HASH.sub("", origin) + step + rest

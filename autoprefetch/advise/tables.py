@@ -1,0 +1,89 @@
+"""Tables: a report as text that lines up, and as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from autoprefetch.advise.reports import CallSiteReport, Line
+
+NOTHING = "Nothing was learned yet."
+
+RELATIONS = ("relation", "used", "loads", "ahead", "lazy", "batch", "join", "prefetch", "applied", "why")
+"""Columns of the relations of a call site; those of the four ways to load are what it would cost (milliseconds)."""
+
+SITES = ("call site", "model", "evaluations", "rows", "plain", "warm", "saved queries", "saved time (estimated)")
+"""Columns of the call sites; plain and warm are the queries of an evaluation."""
+
+_BAR = r"\|"  # the one way to write it in a cell, also within `code`
+_NUMBERS = frozenset((*RELATIONS[1:8], *SITES[2:]))
+
+
+def paragraph(site: CallSiteReport) -> str:
+    """Return one call site as text."""
+    totals, warm = site.totals, site.profile.measured_queries
+    counted = f"{_counted(totals.evaluations, 'evaluation')}, {_counted(totals.rows, 'row')}"
+    lines = [f"{site.call_site}: {site.model}, {counted}"]
+    saved = f", {warm:.0f} warm, {site.saved_queries} saved in all ({_time(site)}, estimated)" if warm else ""
+    lines.append(f"  queries: {site.profile.plain_queries:.0f} plain{saved}")
+    lines += [f"  evaluated by {' < '.join(site.callers)}"] if site.callers else []
+    lines += [f"  left out: {site.gone}"] if site.gone else []
+    lines += [f"  runs as plain Django: {site.quarantined}"] if site.quarantined else []
+    rows = [_cells(line) for line in site.lines()]
+    lines += [f"  {line}" for line in _aligned(RELATIONS, rows)] if rows else []
+    return "\n".join(lines)
+
+
+def markdown(sites: Iterable[CallSiteReport]) -> str:
+    """Return call sites as Markdown: a table of them, and one of the relations of each."""
+    sites = list(sites)
+    sections = (line for site in sites for line in _section(site))
+    return "\n".join([*_marked(SITES, [_site_cells(site) for site in sites]), *sections])
+
+
+def _section(site: CallSiteReport) -> Iterator[str]:
+    rows = [_cells(line) for line in site.lines()]
+    if rows:
+        yield from ("", f"### `{site.call_site}`", "")
+        yield from (f"Evaluated by `{' < '.join(site.callers)}`.", "") if site.callers else ()
+        yield from (f"Costs in milliseconds for an evaluation, of `{site.model}`.", "")
+        yield from _marked(RELATIONS, [[f"`{row[0]}`", *row[1:]] for row in rows])
+
+
+def _site_cells(site: CallSiteReport) -> list[str]:
+    totals, warm = site.totals, site.profile.measured_queries
+    cells = [f"`{site.call_site}`", site.model, f"{totals.evaluations}", f"{totals.rows}"]
+    cells += [f"{site.profile.plain_queries:.0f}", "" if warm is None else f"{warm:.0f}", f"{site.saved_queries}"]
+    return [*cells, _time(site)]
+
+
+def _cells(line: Line) -> list[str]:
+    costs = (f"{line.costs[way]:.2f}" if way in line.costs else "" for way in RELATIONS[4:8])
+    return [line.path, f"{line.used:.0%}", f"{line.loads:.0f}", f"{line.ahead:.0%}", *costs, line.method, line.reason]
+
+
+def _aligned(head: tuple[str, ...], rows: list[list[str]]) -> Iterator[str]:
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    for row in (head, *rows):
+        cells = (
+            f"{cell:>{width}}" if name in _NUMBERS else f"{cell:<{width}}"
+            for name, cell, width in zip(head, row, widths, strict=True)
+        )
+        yield "  ".join(cells).rstrip()
+
+
+def _marked(head: tuple[str, ...], rows: list[list[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(head)} |"
+    yield f"|{'|'.join('---:' if name in _NUMBERS else '---' for name in head)}|"
+    for row in rows:
+        yield f"| {' | '.join(cell.replace('|', _BAR) for cell in row)} |"
+
+
+def _counted(count: float, what: str) -> str:
+    return f"{count:.0f} {what}{'' if count == 1 else 's'}"
+
+
+def _time(site: CallSiteReport) -> str:
+    seconds = site.saved_seconds
+    return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"

@@ -1,0 +1,81 @@
+"""Opening: the store of the settings, and files that `export` has written, for the actions of the command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from django.core.management.base import BaseCommand, CommandError
+
+from autoprefetch import conf, stores
+from autoprefetch.learn.encoding import UnreadableError
+from autoprefetch.learn.histories import History
+from autoprefetch.learn.stores import SharedStore
+from autoprefetch.learn.stores.file import FileStore, entries
+from autoprefetch.management.actions import WRONG
+from autoprefetch.rules import MEMORY_STORE
+
+T = TypeVar("T")
+
+
+def store_of_settings() -> SharedStore:
+    """Return the store of the settings, without a memory in front of it.
+
+    Raises:
+        CommandError: the settings are wrong, or name the memory of a process, which no command can look into.
+    """
+    if problems := conf.current_problems():
+        raise CommandError(" ".join(problems), returncode=WRONG)
+    setting = conf.current().store
+    if setting["BACKEND"] == MEMORY_STORE:
+        msg = (
+            "AUTOPREFETCH['STORE'] is the memory of each process, and a command has a process of its own."
+            " Set a FileStore, a CacheStore or a DatabaseStore."
+        )
+        raise CommandError(msg, returncode=WRONG)
+    return stores.shared(setting)
+
+
+def known_to(store: SharedStore) -> dict[str, History]:
+    """Return what a store knows, by the keys of the call sites."""
+    return using(store, lambda: dict(store.items()))
+
+
+def using(store: SharedStore, use: Callable[[], T]) -> T:
+    """Use a store, whose errors are those of a server, a disk or a table.
+
+    Raises:
+        CommandError: the store cannot be used; the message says why.
+    """
+    try:
+        return use()
+    except Exception as error:
+        name = type(store).__name__
+        reason = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".: ")
+        msg = (
+            f"The {name} cannot be used: {reason}. Look at AUTOPREFETCH['STORE'], and at the server, the file or the"
+            " migrations that it needs."
+        )
+        raise CommandError(msg, returncode=WRONG) from error
+
+
+def is_kept_in(store: SharedStore, file: Path) -> bool:
+    """Tell whether a store keeps what it knows in this very file."""
+    return isinstance(store, FileStore) and store.path.resolve() == file.resolve()
+
+
+def read(command: BaseCommand, file: Path) -> dict[str, History]:
+    """Read a file that `export` has written; entries that cannot be read are named, and left out.
+
+    Raises:
+        CommandError: it is no such file.
+    """
+    try:
+        return entries(
+            file.read_text(encoding="utf-8"),
+            lambda key, reason: command.stderr.write(f"{file}: {key} is left out, because {reason}."),
+        )
+    except (OSError, UnicodeDecodeError, UnreadableError) as error:
+        msg = f"{file} cannot be read: {error}. Give a file that `export` has written."
+        raise CommandError(msg, returncode=WRONG) from error
