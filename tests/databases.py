@@ -46,14 +46,29 @@ MARIADB = {
     "TEST": {"NAME": TEST_NAME, "CHARSET": "utf8mb4"},
 }
 
-#: A database of the server that nobody else should use.
 REDIS = os.environ.get("AUTOPREFETCH_REDIS", "redis://127.0.0.1:6379/15")
+
+#: What a run keeps in Redis has its name, for it is not alone there either.
+REDIS_CACHE = {
+    "BACKEND": "django.core.cache.backends.redis.RedisCache",
+    "LOCATION": REDIS,
+    "KEY_PREFIX": TEST_NAME,
+}
 
 
 def connect_to_redis() -> None:
     import redis
 
     redis.Redis.from_url(REDIS, socket_timeout=2).ping()
+
+
+def clear_redis() -> None:
+    """Delete what this run has kept in Redis, and nothing of others."""
+    import redis
+
+    with redis.Redis.from_url(REDIS) as client:
+        for key in client.scan_iter(match=f"{TEST_NAME}:*"):
+            client.delete(key)
 
 
 def connect_to_postgresql() -> None:

@@ -26,7 +26,7 @@ MIGRATION_MODULES = {"admin": None, "auth": None, "contenttypes": None, "session
 
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
-    "redis": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": databases.REDIS},
+    "redis": databases.REDIS_CACHE,
 }
 
 MIDDLEWARE: list[str] = []

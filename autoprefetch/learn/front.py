@@ -1,8 +1,8 @@
 """The memory of the process in front of a shared store: a request never waits for the store, but once.
 
 Requests read and write the memory. A thread beside them brings to the store what was learned here, and fetches what
-others have learned. When the store fails, what is to be brought is kept, and it is tried again after a while that grows
-(the circuit breaker of Nygard, "Release It!", 2007); requests do not wait for it meanwhile.
+others have learned. When the store fails, what is to be brought is kept, and requests do not wait for it until it is
+tried again (`breakers.py`).
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from concurrent.futures import Future
 from multiprocessing import parent_process
 from multiprocessing.util import Finalize, register_after_fork
 from queue import Empty, SimpleQueue
-from random import uniform
 from typing import TypeVar
 from weakref import WeakSet
 
+from autoprefetch.learn.breakers import Breaker, Told
 from autoprefetch.learn.histories import UNKNOWN, History
 from autoprefetch.learn.stores import SharedStore
 from autoprefetch.learn.stores.memory import MemoryStore
@@ -36,14 +36,10 @@ REFRESH_INTERVAL = 15.0
 FLUSH_SIZE = 500
 """Call sites with news that are brought to the store before the interval is over."""
 
-SHORTEST, LONGEST = 1.0, 60.0
-"""How long a failing store is left alone, the first time and at the most (seconds)."""
-
 AT_EXIT = 3.0
 """How long the process waits for the store when it ends or forks (seconds)."""
 
 T = TypeVar("T")
-Told = Callable[[str, "BaseException | None"], None]
 
 
 class Front:
@@ -73,10 +69,9 @@ class Front:
     ) -> None:
         self.memory = memory
         self.store = store
-        self._troubled = troubled
+        self._breaker = Breaker(troubled)
         self._intervals = flush_interval, refresh_interval
         self._bound = bound
-        self._failures = 0
         store.whole = lambda: {key: history for key, history in memory.items() if history}
         self._begin()
         _fronts.add(self)
@@ -87,7 +82,7 @@ class Front:
         self._asked: dict[str, Future[None]] = {}
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
-        self._retry_at = 0.0
+        self._breaker.retry()
 
     @property
     def limit(self) -> int:
@@ -120,7 +115,7 @@ class Front:
             self._jobs.put(self._flush)
 
     def _ask(self, key: str) -> None:
-        if self._is_resting():
+        if self._breaker.is_open():
             self.memory.merge(key, UNKNOWN)
             return
         with self._lock:
@@ -134,12 +129,12 @@ class Front:
         try:
             answer.result(self._bound)
         except TimeoutError as error:
-            self._failed("does not answer in time", error)
+            self._breaker.failed("does not answer in time", error)
             self.memory.merge(key, UNKNOWN)  # so that nobody asks again; the answer is taken when it comes
 
     def _answer(self, key: str, answer: Future[None]) -> None:
         try:
-            self._try("cannot be read", lambda: self._take(key, self.store.load(key)))
+            self._breaker.attempt("cannot be read", lambda: self._take(key, self.store.load(key)))
         finally:
             self.memory.merge(key, UNKNOWN)
             with self._lock:
@@ -180,7 +175,7 @@ class Front:
         """Bring what was learned to the store; what cannot be brought waits for the next time."""
         with self._lock:
             bringing, self._pending = self._pending, {}
-        if bringing and not self._try("cannot be written", lambda: self.store.merge_many(bringing)):
+        if bringing and not self._breaker.attempt("cannot be written", lambda: self.store.merge_many(bringing)):
             with self._lock:
                 for key, delta in bringing.items():
                     later = self._pending.get(key)
@@ -188,7 +183,7 @@ class Front:
 
     def _refresh(self) -> None:
         """Take over what others have learned, as far as there is room for it."""
-        self._try("cannot be read", self._take_all)
+        self._breaker.attempt("cannot be read", self._take_all)
 
     def _take_all(self) -> None:
         if self.store.is_emptied():
@@ -211,32 +206,6 @@ class Front:
             elif found is not None or known:
                 pending = self._pending.get(key, UNKNOWN)
                 self.memory.replace(key, pending.merged_with(found or UNKNOWN))
-
-    # When the store fails
-
-    def _is_resting(self) -> bool:
-        return time.monotonic() < self._retry_at
-
-    def _try(self, trouble: str, use: Callable[[], object]) -> bool:
-        """Use the store, unless it is left alone; return whether that went well."""
-        if self._is_resting():
-            return False
-        try:
-            use()
-        except Exception as error:
-            self._failed(trouble, error)
-            return False
-        if self._failures:
-            self._failures, self._retry_at = 0, 0.0
-            self._troubled("is well again", None)
-        return True
-
-    def _failed(self, trouble: str, error: BaseException) -> None:
-        self._failures += 1
-        pause = min(SHORTEST * 2 ** (self._failures - 1), LONGEST)
-        self._retry_at = time.monotonic() + pause * uniform(0.8, 1.2)
-        if self._failures == 1:
-            self._troubled(trouble, error)
 
     # What people ask for; they wait for the store, and see its errors
 

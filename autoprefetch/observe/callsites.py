@@ -244,6 +244,11 @@ def _key_of(origin: Location, found: Frames) -> str:
     return f"{origin.key}@{expression}" if expression else origin.key
 
 
+def _storable(key: str) -> str:
+    """Escape what files and databases do not take: bytes of a file name that are no text, and NUL."""
+    return key.encode("utf-8", "backslashreplace").decode().replace("\0", r"\x00")
+
+
 def call_site(origin: Location, name: str | None, model: str, found: Frames) -> CallSite:
     """Make the call site of an evaluation.
 
@@ -260,5 +265,5 @@ def call_site(origin: Location, name: str | None, model: str, found: Frames) -> 
             _call_sites.clear()
         callers = found.locations[1:] if found.locations[:1] == (origin,) else found.locations
         parts = [name] if name is not None else [_key_of(origin, found), *(at.key for at in callers), found.route]
-        known = _call_sites[identity] = CallSite(" < ".join([*parts, model]), origin, model)
+        known = _call_sites[identity] = CallSite(_storable(" < ".join([*parts, model])), origin, model)
     return known

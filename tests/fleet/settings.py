@@ -11,8 +11,7 @@ MIDDLEWARE = [*demo.MIDDLEWARE, "tests.fleet.middleware.WorkerMiddleware"]
 SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": os.environ.get("FLEET_REDIS", ""),
+        **json.loads(os.environ["FLEET_REDIS"]),
         "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},
     }
 }

@@ -147,7 +147,7 @@ def fleet(
         "DJANGO_SETTINGS_MODULE": "tests.fleet.settings",
         "DATABASE_URL": url or f"sqlite:///{tmp_path / 'bank.sqlite3'}",
         "FLEET_STORE": json.dumps(setting),
-        "FLEET_REDIS": redis,
+        "FLEET_REDIS": json.dumps({**databases.REDIS_CACHE, "LOCATION": redis}),
     }
     subprocess.run([sys.executable, "-m", "tests.fleet.prepare"], env=env, cwd=ROOT, check=True, capture_output=True)
     port, log = free_port(), tmp_path / "gunicorn.log"
@@ -163,14 +163,10 @@ def fleet(
 
 
 @pytest.fixture
-def redis() -> Iterator[Any]:
-    import redis as client
-
-    connection = client.Redis.from_url(databases.REDIS)
-    connection.flushdb()
-    yield connection
-    connection.flushdb()
-    connection.close()
+def redis() -> Iterator[None]:
+    databases.clear_redis()
+    yield
+    databases.clear_redis()
 
 
 @pytest.fixture

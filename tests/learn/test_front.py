@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from autoprefetch.learn import front as fronts
+from autoprefetch.learn import breakers
 from autoprefetch.learn.front import BOUND, FLUSH_SIZE, Front
 from autoprefetch.learn.histories import UNKNOWN, History
 from autoprefetch.learn.profiles import Profile, Usage
@@ -299,7 +299,7 @@ def test_a_store_that_fails_is_said_once_and_tried_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What waits is kept until it is well again, and is counted once."""
-    monkeypatch.setattr(fronts, "SHORTEST", 0.02)
+    monkeypatch.setattr(breakers, "SHORTEST", 0.02)
     front.refresh()
     shared.error = OSError("no server")
     front.merge("a", ONE)
@@ -322,11 +322,11 @@ def test_pauses_grow(front: Front, shared: Shared) -> None:
     front.merge("a", ONE)
     pauses = []
     for _ in range(8):
-        front._retry_at = 0.0
+        front._breaker.retry()
         front.flush()
-        pauses.append(front._retry_at - time.monotonic())
+        pauses.append(front._breaker._retry_at - time.monotonic())
     assert all(0.75 * 2**number < pause < 1.25 * 2**number for number, pause in enumerate(pauses[:6]))
-    assert max(pauses) < fronts.LONGEST * 1.25
+    assert max(pauses) < breakers.LONGEST * 1.25
 
 
 def test_no_request_waits_while_the_store_rests(front: Front, shared: Shared) -> None:

@@ -26,6 +26,7 @@ from autoprefetch.learn.histories import ERA, KEPT, UNKNOWN, History
 from autoprefetch.learn.profiles import Profile, Usage
 from autoprefetch.learn.stores import SharedStore
 from autoprefetch.learn.stores.file import FileStore
+from autoprefetch.observe.callsites import Frames, Location, call_site
 from tests import databases
 from tests.learn.merging import PATHS, SITES
 
@@ -63,9 +64,10 @@ def setting(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str
         yield {"BACKEND": FILE, "OPTIONS": {"PATH": str(tmp_path / "folder" / "autoprefetch.json")}}
     elif kind in ("locmem", "redis"):
         alias = "default" if kind == "locmem" else kind
-        caches[alias].clear()
+        clear = caches[alias].clear if kind == "locmem" else databases.clear_redis
+        clear()
         yield {"BACKEND": CACHE, "OPTIONS": {"ALIAS": alias}}
-        caches[alias].clear()
+        clear()
     else:
         yield {"BACKEND": DATABASE, "OPTIONS": {"ALIAS": databases.ALIASES[kind]}}
 
@@ -126,6 +128,16 @@ def test_keys_may_be_long(store: SharedStore) -> None:
     assert sorted(key for key, _ in store.items()) == keys
 
 
+def test_names_of_any_text_can_be_kept(store: SharedStore) -> None:
+    """A file name may hold bytes that are no text, and a name that the caller gave a NUL."""
+    place = Location("shop.views", "index", "auto:1", "shop/caf\udce9.html", 1, 1, 0, 9)
+    keys = [call_site(place, name, "library.Book", Frames((), "")).key for name in ("caf\udce9", "nul\0", "☕")]
+    usages = {("author",): Usage(1, 1, 1, 1, first_access=str(place))}
+    delta = History.of(Profile(1, 1, usages=usages), 0)
+    store.merge_many(dict.fromkeys(keys, delta))
+    assert dict(store.items()) == dict.fromkeys(keys, delta)
+
+
 # Many processes -------------------------------------------------------------------------------------------------------
 
 DELTAS = 10_000
@@ -140,7 +152,7 @@ def process(setting: dict[str, Any], deltas: int) -> subprocess.Popen[str]:
         chosen["default"] = {"ENGINE": "django.db.backends.sqlite3", "NAME": setting["SQLITE_FILE"]}
     cache = {
         "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
-        "redis": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": databases.REDIS},
+        "redis": databases.REDIS_CACHE,
     }
     given = {"BACKEND": setting["BACKEND"], "OPTIONS": {**setting["OPTIONS"], "FLUSH_INTERVAL": 0.05}}
     return subprocess.Popen(

@@ -40,7 +40,10 @@ class Site:
     def __init__(self, folder: Path) -> None:
         self.file = folder / "autoprefetch.json"
         self.env = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.fleet.settings", "FLEET_STORE": "{}"}
-        self.env |= {"DATABASE_URL": f"sqlite:///{folder / 'bank.sqlite3'}", "FLEET_REDIS": databases.REDIS}
+        self.env |= {
+            "DATABASE_URL": f"sqlite:///{folder / 'bank.sqlite3'}",
+            "FLEET_REDIS": json.dumps(databases.REDIS_CACHE),
+        }
 
     def python(self, *arguments: str, mode: str = "auto", store: str = FILE, **options: str) -> str:
         env = {**self.env, "FLEET_MODE": mode, "FLEET_STORE": json.dumps({"BACKEND": store, "OPTIONS": options})}

@@ -145,7 +145,7 @@ class FileStore:
         descriptor, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
         beside = Path(name)
         try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:  # JSON escapes so
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
