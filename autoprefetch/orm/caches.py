@@ -24,6 +24,9 @@ from autoprefetch.plan.relations import Relation
 AHEAD = "autoprefetch_ahead"
 """On a prefetched set: how long it is good. It is left out of pickles."""
 
+HANDED_OUT = "autoprefetch_handed_out"
+"""On a prefetched set that was handed out: what counts the use, once its rows are read. It is left out of pickles."""
+
 
 class Ahead(Protocol):
     """Tells of values that were loaded ahead whether they still hold, and is told when one of them is used."""
@@ -248,6 +251,13 @@ def handed_out(rows: Any) -> bool:
         return True
     if ahead.are_stale():
         return False
-    ahead.count_use()
+    rows.__dict__[HANDED_OUT] = ahead
     rows.__dict__[AHEAD] = ahead.used()
     return True
+
+
+def count_use(rows: Any) -> None:
+    """Take note that the rows of a to-many set are read; `filter()` and the like of what was handed out read none."""
+    ahead: Ahead | None = rows.__dict__.pop(HANDED_OUT, None)
+    if ahead is not None:
+        ahead.count_use()

@@ -33,6 +33,8 @@ def install(engine: Engine) -> None:
     # A raw queryset fetches through its `iterator()`, which is hooked too.
     raw._fetch_all = _fetching(scopes.left_alone(raw._fetch_all), engine)
     plain.__getitem__ = _slicing(plain.__getitem__, engine)
+    for name in ("count", "exists", "contains"):  # they look at the rows past `_fetch_all()`
+        setattr(plain, name, _looking(getattr(plain, name)))
     for cls in (plain, raw):
         cls.__aiter__ = _async_iterating(cls.__aiter__, engine)
     plain.__getstate__ = _pickling(plain.__getstate__)
@@ -62,9 +64,21 @@ def _fetching(plain: Callable[[Any], None], engine: Engine) -> Callable[[Any], N
             if derivation is None and replay.FEED not in state and engine.is_in_scope(self):
                 engine.evaluate(self, plain)
                 return
+        elif caches.HANDED_OUT in self.__dict__:
+            caches.count_use(self)
         plain(self)
 
     return fetch_all
+
+
+def _looking(plain: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(plain)
+    def looking(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if self._result_cache is not None and caches.HANDED_OUT in self.__dict__:
+            caches.count_use(self)
+        return plain(self, *args, **kwargs)
+
+    return looking
 
 
 def _slicing(plain: Callable[[Any, Any], Any], engine: Engine) -> Callable[[Any, Any], Any]:
@@ -72,10 +86,13 @@ def _slicing(plain: Callable[[Any, Any], Any], engine: Engine) -> Callable[[Any,
     @wraps(plain)
     def getitem(self: Any, k: Any) -> Any:
         if self._result_cache is None or caches.AHEAD not in self.__dict__ or not isinstance(k, slice) or k.step:
+            if caches.HANDED_OUT in self.__dict__:
+                caches.count_use(self)
             return plain(self, k)
         found = plain(self._chain(), k)
         try:
             if is_totally_ordered(self.query):
+                caches.count_use(self)
                 found._result_cache = self._result_cache[k]
                 found._prefetch_done = True
         except Exception as fault:
@@ -101,7 +118,8 @@ def _pickling(plain: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[st
     @wraps(plain)
     def getstate(self: Any) -> dict[str, Any]:
         state = plain(self)
-        state.pop(caches.AHEAD, None)
+        for name in (caches.AHEAD, caches.HANDED_OUT):
+            state.pop(name, None)
         if not _DERIVED.isdisjoint(self._query.__dict__):
             state["_query"] = self._query.chain()
             for name in _DERIVED:

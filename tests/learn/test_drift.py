@@ -16,7 +16,7 @@ import autoprefetch
 from autoprefetch import auto, report
 from autoprefetch.plan.costs import FORGOTTEN
 from tests.databases import count_queries
-from tests.library.models import Author, Book
+from tests.library.models import Author, Book, Tag
 
 pytestmark = [
     pytest.mark.usefixtures("library"),
@@ -48,6 +48,37 @@ def run(*lookups: str) -> int:
 def test_the_constant_is_the_one_that_is_documented() -> None:
     """Fewer than fifty in a row."""
     assert FORGOTTEN < WITHIN
+
+
+READS: dict[str, Callable[[Any], object]] = {
+    "iterated": lambda tags: list(tags.all()),
+    "indexed": lambda tags: tags.all()[0] if tags.all() else None,
+    "counted": lambda tags: tags.count(),
+    "measured": lambda tags: len(tags.all()),
+    "asked whether there are any": lambda tags: tags.exists(),
+    "asked for a row": lambda tags: tags.contains(Tag(pk=1)),
+}
+DERIVED: dict[str, Callable[[Any], object]] = {
+    "built only": lambda tags: tags.all(),
+    "filtered": lambda tags: list(tags.filter(name="new")),
+    "fetched from": lambda tags: tags.filter(pk=1).first(),
+}
+
+
+@pytest.mark.parametrize("way", [*READS, *DERIVED])
+def test_a_prefetched_set_is_used_where_its_rows_are_read(way: str) -> None:
+    """What is chained from its manager asks the database, and is no reason to load the set again."""
+
+    def read(use: Callable[[Any], object]) -> None:
+        for book in auto(Book.objects.order_by("pk"), name="books"):
+            use(book.tags)
+
+    for _ in range(5):
+        read(READS["iterated"])
+    assert method("tags") == "prefetched"
+    for _ in range(2 * WITHIN):
+        read({**READS, **DERIVED}[way])
+    assert (method("tags") == "prefetched") == (way in READS)
 
 
 @pytest.mark.parametrize(("lookup", "way"), [("author", "joined"), ("tags", "prefetched")])

@@ -256,3 +256,14 @@ kept(
     """,
     size=5,
 )
+kept(
+    "a prefetched set that is filtered only",
+    """
+    for r1 in auto(Branch.objects.all(), name="1").filter(name="a"):
+        out(lambda: r1)
+        out(lambda: any_order(r1.shelves.filter(branch__isnull=False)))
+        if not late():
+            for r2 in each(lambda: by_key(r1.shelves.all())):
+                out(lambda: r2)
+    """,
+)
