@@ -26,7 +26,7 @@ from autoprefetch.learn.collecting import Collector
 from autoprefetch.learn.front import Front
 from autoprefetch.learn.histories import UNKNOWN, History
 from autoprefetch.learn.stores.memory import MemoryStore
-from autoprefetch.observe import callsites, epochs, origins, tracking, writes
+from autoprefetch.observe import callsites, epochs, origins, reading, tracking, writes
 from autoprefetch.observe.marks import mark_of
 from autoprefetch.observe.recordings import Recording
 from autoprefetch.orm import forms, hooks, marks, routes, scopes, states
@@ -56,6 +56,8 @@ class Evaluations(Streaming):
             return
         own, ahead = self.fetch(queryset, fetch_all, run)
         with shielded(run.standing, queryset.db):
+            if reading.is_due(run.standing.evaluations) and conf.current().learns:
+                reading.begin(run.recording)
             self.track(run, marks.rows_of(queryset), own, ahead)
 
     def is_in_scope(self, queryset: AnyQuerySet) -> bool:
@@ -101,16 +103,22 @@ class Evaluations(Streaming):
         """Make the plan for an evaluation, and start its recording."""
         if config.store is not self.setting:
             self.open_store(config)
+        reading.end()
         self.collector.merge()
         self.store.limit = config.max_call_sites
         history = self.store.load(standing.site.key) or UNKNOWN
+        before = standing.plan
         if history.has_paths or standing.form is None or forms.loads_related(queryset):
             plan = self.plan(queryset, standing, history, config, no_prefetches)
         else:
             plan = Plan(queryset.model)  # to look at the queryset would cost as much as all else that is done here
         applied = plan if config.applies else planning.observing(plan)
         on_news = self.collector.add if config.learns else _not_learned
-        recording = Recording(standing.site, queryset.model, applied.eager_paths(), history, on_news, standing.watches)
+        counts = standing.counts(standing.plan, before) if config.learns else True
+        eager = applied.eager_paths()
+        recording = Recording(
+            standing.site, queryset.model, eager, history, on_news, standing.watches, is_counted=counts
+        )
         return Run(standing, applied, recording)
 
     def open_store(self, config: Config) -> None:
@@ -189,6 +197,7 @@ class Evaluations(Streaming):
         """Return the call sites of this process with what is known of them now."""
         for recording in writes.recordings():
             recording.close()
+        reading.end()
         self.collector.merge()
         pairs = ((standing, self.store.load(standing.site.key)) for standing in self.standings.all())
         return [(standing, history) for standing, history in pairs if history is not None]
@@ -204,6 +213,8 @@ class Evaluations(Streaming):
         """Merge what a request showed, and log the suggestions that follow from it."""
         routes.left()
         self.close(writes.forget())
+        with shielded(None, None):
+            reading.end()
         config = conf.current()
         for key in self.collector.merge():
             standing = self.standings.get(key)

@@ -78,7 +78,7 @@ def log_once(standing: Standing, plan: Plan, profile: Profile) -> None:
     standing.advised = state
     made = suggestion(standing, plan, profile)
     if made is not None and made.code not in standing.logged:
-        standing.logged.add(made.code)
+        standing.logged |= {made.code}
         logs.suggested(made)
 
 
@@ -91,5 +91,6 @@ def call_site_report(standing: Standing, history: History) -> CallSiteReport:
         history=history,
         plan=standing.plan,
         quarantined=standing.quarantined,
+        deferred=standing.form.deferred if standing.form else frozenset(),
         below=tuple(standing.below.values()),
     )

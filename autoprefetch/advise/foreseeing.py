@@ -45,4 +45,4 @@ def _report(key: str, history: History, config: Config) -> CallSiteReport:
         gone = f"no installed model is called {label!r}"
         return CallSiteReport(name_of(key), key, label, history, None, "", gone=gone)
     total, other = (planning.foreseen(history, form, config) for form in (Form(model, ordering=("pk",)), Form(model)))
-    return CallSiteReport(name_of(key), key, label, history, total, "", planning.situation_of(config), other)
+    return CallSiteReport(name_of(key), key, label, history, total, "", planning.situation_of(config), unordered=other)

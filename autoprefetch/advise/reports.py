@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from django.db.models.constants import LOOKUP_SEP
 
 from autoprefetch.advise import tables
+from autoprefetch.advise.columns import unread
 from autoprefetch.advise.keys import callers_of
 from autoprefetch.learn.histories import History
-from autoprefetch.learn.profiles import Path, Profile, is_derived
+from autoprefetch.learn.profiles import Path, Profile, is_derived, largest_usual
 from autoprefetch.plan.costs import DEFAULT, ROUND_TRIP, Situation, costs, share_of_use
 from autoprefetch.plan.plans import Branch, Plan
 from autoprefetch.plan.relations import fault_of
@@ -63,6 +64,7 @@ class CallSiteReport:
         plan: what is applied, with the reasons; None before anything was planned.
         quarantined: why its plan was taken away; "" when it was not.
         situation: what the plan was made for.
+        deferred: columns of the model that the caller does not load, where that is known here (attnames).
         unordered: what is applied where the ordering of the query is not total, when that is not known here.
         below: what is applied to queries for each parent, where that is known here.
         gone: why nothing of it can be applied any more; "" when it can.
@@ -75,6 +77,7 @@ class CallSiteReport:
     plan: Plan | None
     quarantined: str
     situation: Situation = DEFAULT
+    deferred: frozenset[str] = frozenset()
     unordered: Plan | None = None
     below: tuple[Plan, ...] = ()
     gone: str = ""
@@ -104,6 +107,14 @@ class CallSiteReport:
         """What those queries would have taken at the least, estimated at half a millisecond each (seconds)."""
         return self.saved_queries * ROUND_TRIP
 
+    @property
+    def unread_columns(self) -> Mapping[str, tuple[str, ...]]:
+        """The columns that no watched evaluation has read (names of fields), by lookup; "" is the model itself."""
+        if self.plan is None or self.gone:
+            return {}
+        found = unread(self.plan.model, self.totals.columns, self.profile.usages, self.deferred)
+        return {LOOKUP_SEP.join(path): names for path, names in found.items()}
+
     def lines(self) -> Iterator[Line]:
         """Yield what is known of each path, parents first."""
         planned, unordered = _branches(self.plan, *self.below), _branches(self.unordered)
@@ -129,13 +140,14 @@ class CallSiteReport:
             return 0.0, 0.0, 0.0, {}
         width = len(branch.target._meta.concrete_fields) if branch else 1
         is_to_many = branch is not None and branch.relation.is_to_many
-        found = costs(self.profile, path, self.situation, width=width, is_to_many=is_to_many)
+        large = largest_usual(self.totals.sizes.get(path, {})) if is_to_many else None
+        found = costs(self.profile, path, self.situation, width=width, large=large)
         ways = {"lazy": found.lazy, "batch": found.batch, "join": found.join, "prefetch": found.prefetch}
         if is_derived(path):
             del ways["join"], ways["prefetch"]
         if is_to_many:
             del ways["join"]
-        ahead = min(usage.eager / max(self.profile.evaluations, 1), 1.0)
+        ahead = min(usage.eager / max(self.profile.counted, 1), 1.0)
         loads = self.profile.loads_per_evaluation(path)
         return share_of_use(self.profile, path), loads, ahead, {way: cost * 1000 for way, cost in ways.items()}
 
@@ -152,6 +164,8 @@ class CallSiteReport:
             "queries_warm": self.profile.measured_queries,
             "saved_queries": self.saved_queries,
             "saved_seconds_estimated": round(self.saved_seconds, 3),
+            "evaluations_watched": self.totals.watched,
+            "unread_columns": {lookup: list(names) for lookup, names in self.unread_columns.items()},
             "quarantined": self.quarantined,
             "gone": self.gone,
             "relations": [line.as_dict() for line in self.lines()],

@@ -30,6 +30,7 @@ def paragraph(site: CallSiteReport) -> str:
     lines += [f"  evaluated by {' < '.join(site.callers)}"] if site.callers else []
     lines += [f"  left out: {site.gone}"] if site.gone else []
     lines += [f"  runs as plain Django: {site.quarantined}"] if site.quarantined else []
+    lines += [f"  {unread}"] if (unread := _unread(site)) else []
     rows = [_cells(line) for line in site.lines()]
     lines += [f"  {line}" for line in _aligned(RELATIONS, rows)] if rows else []
     return "\n".join(lines)
@@ -43,12 +44,22 @@ def markdown(sites: Iterable[CallSiteReport]) -> str:
 
 
 def _section(site: CallSiteReport) -> Iterator[str]:
-    rows = [_cells(line) for line in site.lines()]
-    if rows:
+    rows, unread = [_cells(line) for line in site.lines()], _unread(site)
+    if rows or unread:
         yield from ("", f"### `{site.call_site}`", "")
         yield from (f"Evaluated by `{' < '.join(site.callers)}`.", "") if site.callers else ()
+        yield from (f"Columns {unread}.", "") if unread else ()
+    if rows:
         yield from (f"Costs in milliseconds for an evaluation, of `{site.model}`.", "")
         yield from _marked(RELATIONS, [[f"`{row[0]}`", *row[1:]] for row in rows])
+
+
+def _unread(site: CallSiteReport) -> str:
+    """Name the columns that are loaded for nothing, with how often it was watched; "" where there are none."""
+    columns = "; ".join(
+        f"{lookup}: {', '.join(names)}" if lookup else ", ".join(names) for lookup, names in site.unread_columns.items()
+    )
+    return f"never read in {_counted(site.totals.watched, 'evaluation')} watched: {columns}" if columns else ""
 
 
 def _site_cells(site: CallSiteReport) -> list[str]:

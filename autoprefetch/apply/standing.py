@@ -17,6 +17,12 @@ from autoprefetch.plan.forms import Form
 from autoprefetch.plan.plans import Plan
 from autoprefetch.plan.relations import Relation
 
+STABLE = 64
+"""Evaluations in a row by the same plan, which used all of it, after which a sample is counted (evaluations)."""
+
+SAMPLED = 4
+"""Of so many evaluations of a stable call site, the accesses of one are counted."""
+
 _FORMS = 16  # forms of a queryset that one call site keeps plans for
 
 
@@ -28,6 +34,8 @@ class Standing:
 
     Attributes:
         idle: for each path that was loaded ahead, how many evaluations in a row did not use it; None where all were.
+        evaluations: how often it was evaluated in this process.
+        steady: evaluations in a row by the same plan, which used all of it, as far as that was counted.
         using: the database alias of its latest evaluation.
         on_slow: called when the batches of a path are given up.
         derived: the derived queries that were batched, each with its form and the relation that it starts from.
@@ -41,12 +49,14 @@ class Standing:
     plan: Plan | None = None
     quarantined: str = ""
     using: str = ""
+    evaluations: int = 0
+    steady: int = 0
     idle: dict[Path, int] | None = None
     plans: dict[Hashable, Plan] = field(default_factory=dict)
     derived: dict[Path, tuple[Form, Relation]] = field(default_factory=dict)
     below: dict[Path, Plan] = field(default_factory=dict)
     advised: Hashable = None
-    logged: set[str] = field(default_factory=set)
+    logged: frozenset[str] = frozenset()
     watches: Watches = field(init=False)
 
     def __post_init__(self) -> None:
@@ -56,8 +66,24 @@ class Standing:
         """Have it told that the batches of a path are slower than lazy loads."""
         self.on_slow(self, path, watch)
 
+    def counts(self, plan: Plan | None, before: Plan | None) -> bool:
+        """Tell whether the accesses of the evaluation that begins are counted: a stable call site needs a sample only.
+
+        Args:
+            plan: what it loads ahead.
+            before: what the evaluation before has loaded ahead.
+        """
+        self.evaluations += 1
+        if self.idle is not None or not (plan is before or plan == before):
+            self.steady = 0
+            return True
+        self.steady += 1
+        return self.steady < STABLE or self.steady % SAMPLED == 0
+
     def closed(self, recording: Recording) -> None:
         """Take note of what an evaluation that is over has used of what was loaded ahead for it."""
+        if not recording.is_counted:
+            return
         idle = recording.idle()
         if self.idle is None and not idle:
             return

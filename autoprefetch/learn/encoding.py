@@ -12,14 +12,15 @@ from dataclasses import fields
 from typing import Any
 
 from autoprefetch.learn.histories import History
-from autoprefetch.learn.profiles import Path, Profile, Usage
+from autoprefetch.learn.profiles import Path, Profile, Sizes, Usage
 
 FORMAT = 1
 """The number of this format; entries of another are not read."""
 
 _STEP = "/"  # in no name of an attribute, label of a model or hash of a shape
 _USAGE_COUNTS = tuple(f.name for f in fields(Usage) if f.name not in ("first_access", "built"))
-_PROFILE_COUNTS = tuple(f.name for f in fields(Profile) if f.name not in ("usages", "written"))
+_MAPPINGS = ("usages", "written", "sizes", "columns")
+_PROFILE_COUNTS = tuple(f.name for f in fields(Profile) if f.name not in _MAPPINGS)
 
 
 class UnreadableError(ValueError):
@@ -59,7 +60,7 @@ def lookup(path: Path) -> str:
 
 def path_of(text: str) -> Path:
     """Return the path that a string stands for."""
-    return tuple(text.split(_STEP))
+    return tuple(text.split(_STEP)) if text else ()
 
 
 def _encoded_profile(profile: Profile) -> dict[str, Any]:
@@ -68,7 +69,15 @@ def _encoded_profile(profile: Profile) -> dict[str, Any]:
         values["usages"] = {lookup(path): _encoded_usage(usage) for path, usage in sorted(profile.usages.items())}
     if profile.written:
         values["written"] = dict(sorted(profile.written.items()))
+    if profile.sizes:
+        values["sizes"] = {lookup(path): _encoded_sizes(sizes) for path, sizes in sorted(profile.sizes.items())}
+    if profile.columns:
+        values["columns"] = {lookup(path): sorted(names) for path, names in sorted(profile.columns.items())}
     return values
+
+
+def _encoded_sizes(sizes: Sizes) -> dict[str, Any]:
+    return {str(number): count for number, count in sorted(sizes.items())}
 
 
 def _encoded_usage(usage: Usage) -> dict[str, Any]:
@@ -86,11 +95,26 @@ def _decoded_profile(values: object) -> Profile:
     entry = dict(_mapping(values, "a profile"))
     usages = _mapping(entry.pop("usages", {}), "usages")
     written = _mapping(entry.pop("written", {}), "written")
+    sizes = _mapping(entry.pop("sizes", {}), "sizes")
+    columns = _mapping(entry.pop("columns", {}), "columns")
     return Profile(
         usages={path_of(text): _decoded_usage(usage) for text, usage in usages.items()},
         written={table: _number(count) for table, count in written.items()},
+        sizes={path_of(text): _decoded_sizes(values) for text, values in sizes.items()},
+        columns={path_of(text): _decoded_columns(names) for text, names in columns.items()},
         **_decoded_counts(entry, _PROFILE_COUNTS),
     )
+
+
+def _decoded_sizes(values: object) -> Sizes:
+    return {_number(number): _number(count) for number, count in _mapping(values, "sizes").items()}
+
+
+def _decoded_columns(names: object) -> frozenset[str]:
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        msg = f"columns are {names!r:.60}, and a list of texts is read"
+        raise UnreadableError(msg)
+    return frozenset(names)
 
 
 def _decoded_usage(values: object) -> Usage:

@@ -41,7 +41,7 @@ class History:
     @classmethod
     def of(cls, profile: Profile, era: int) -> Self:
         """Return what the counts of an era add to a history."""
-        return cls(profile.sums, {era: profile})
+        return cls(profile.lasting, {era: profile.passing})
 
     def merged_with(self, other: Self) -> Self:
         """Add two histories; the order does not matter."""

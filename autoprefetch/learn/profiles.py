@@ -20,6 +20,12 @@ derived query names its shape, `transactions(5c1e02f9)`.
 """
 
 
+Sizes = Mapping[int, float]
+"""How many sets of each size class there were; see `size_class`."""
+
+Columns = Mapping[Path, frozenset[str]]
+"""The columns that were ever read at each path (attnames)."""
+
 Span = tuple[str, int, int, int, int] | tuple[()]
 """An expression in a file: its name, line, end line, column and end column; empty when it is not known."""
 
@@ -29,6 +35,24 @@ _Place = TypeVar("_Place", str, Span)
 def is_derived(path: Path) -> bool:
     """Tell whether a path ends in a derived query."""
     return path[-1].endswith(")")
+
+
+def size_class(rows: int) -> int:
+    """Return the class of a set by its size: 0 for none, 1 for one row, 2 for two or three, 3 for four to seven."""
+    return rows.bit_length()
+
+
+def largest_usual(sizes: Sizes) -> int:
+    """Return what no more than five in a hundred sets exceed: the last size of the class where that is reached (rows).
+
+    It is the 95th percentile, as exactly as classes tell; 0 where no set is known.
+    """
+    left = sum(sizes.values()) * 0.95
+    for number in sorted(sizes):
+        left -= sizes[number]
+        if left <= 0:
+            return int(2**number - 1)
+    return 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +101,7 @@ def _either(one: _Place, other: _Place) -> _Place:
     return min(one, other) if one and other else one or other
 
 
+_EMPTY: frozenset[str] = frozenset()
 _NONE: Mapping[Any, Any] = {}  # one for all: most profiles have nothing in one of their mappings
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
@@ -93,6 +118,19 @@ def _merged(
     return whole
 
 
+def _added(one: Sizes, other: Sizes) -> Sizes:
+    return _merged(one, other, add)
+
+
+def _united(one: Columns, other: Columns) -> Columns:
+    """Unite the columns of each path; where the other knows no more, it is the same mapping."""
+    if not one or not other:
+        return one or other or _NONE
+    if all(names <= one.get(path, _EMPTY) for path, names in other.items()) and other.keys() <= one.keys():
+        return one
+    return _merged(one, other, frozenset.union)
+
+
 @dataclass(frozen=True, slots=True)
 class Profile:
     """What is known of one call site.
@@ -100,12 +138,16 @@ class Profile:
     Attributes:
         evaluations: how often it was evaluated.
         failed: evaluations whose request ended in an error; what they did not use may have been used otherwise.
+        watched: evaluations of which it is known which columns they read.
+        uncounted: evaluations whose accesses were not counted, because only a sample is.
         rows: instances that the root queries returned.
         own_queries: queries of the caller's own queryset, its prefetches among them.
         warm: evaluations that had a plan to apply.
         warm_queries: queries of those evaluations, lazy loads among them.
         usages: the usage of each path.
         written: tables that were written to while an evaluation's instances were in use, with how often.
+        sizes: the sizes of the sets that to-many paths and derived queries brought.
+        columns: the columns that were ever read, in the evaluations that were watched.
     """
 
     evaluations: float = 0
@@ -116,12 +158,18 @@ class Profile:
     usages: Mapping[Path, Usage] = field(default_factory=dict)
     written: Mapping[str, float] = field(default_factory=dict)
     failed: float = 0
+    uncounted: float = 0
+    watched: float = 0
+    sizes: Mapping[Path, Sizes] = field(default_factory=dict)
+    columns: Columns = field(default_factory=dict)
 
     def merged_with(self, delta: Self) -> Self:
         """Add what a recording showed, or another worker's profile."""
         return type(self)(
             usages=_merged(self.usages, delta.usages, Usage.merged_with),
             written=_merged(self.written, delta.written, add),
+            sizes=_merged(self.sizes, delta.sizes, _added),
+            columns=_united(self.columns, delta.columns),
             **{name: getattr(self, name) + getattr(delta, name) for name in _SUMS},
         )
 
@@ -143,13 +191,28 @@ class Profile:
         return replace(self, usages=usages)
 
     @property
-    def sums(self) -> Self:
-        """The counts of the call site as a whole, without those of its paths and tables."""
+    def lasting(self) -> Self:
+        """What counts however old it is: the counts of the call site as a whole, sizes and columns."""
         return replace(self, usages=_NONE, written=_NONE)
+
+    @property
+    def passing(self) -> Self:
+        """What counts for less and less: all but sizes and columns."""
+        return replace(self, sizes=_NONE, columns=_NONE) if self.sizes or self.columns else self
+
+    @property
+    def counted(self) -> float:
+        """Evaluations whose accesses were counted."""
+        return self.evaluations - self.uncounted
+
+    @property
+    def observed(self) -> float:
+        """Evaluations that tell what is used and what is not."""
+        return self.counted - self.failed
 
     def loads_per_evaluation(self, path: Path) -> float:
         """Return the lazy loads of a path that plain Django makes in an evaluation (queries)."""
-        return self.usages[path].loads / max(self.evaluations - self.failed, 1)
+        return self.usages[path].loads / max(self.observed, 1)
 
     @property
     def plain_queries(self) -> float:
@@ -167,4 +230,4 @@ class Profile:
         return self.warm_queries / self.warm if self.warm else None
 
 
-_SUMS = tuple(f.name for f in fields(Profile) if f.name not in ("usages", "written"))
+_SUMS = tuple(f.name for f in fields(Profile) if f.name not in ("usages", "written", "sizes", "columns"))

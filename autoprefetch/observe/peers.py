@@ -77,6 +77,9 @@ class PeerGroup:
     """What the instances at one path of one evaluation share.
 
     Instances refer to their group; a group refers to them weakly, so that one live row keeps no other alive.
+
+    Attributes:
+        read: the columns that were read (attnames), while that is watched.
     """
 
     __slots__ = (
@@ -93,6 +96,7 @@ class PeerGroup:
         "misses",
         "model",
         "path",
+        "read",
         "recalled",
         "recording",
     )
@@ -101,6 +105,7 @@ class PeerGroup:
         self.recording = recording
         self.path = path
         self.model = model
+        self.read: set[str] | None = None
         self.below: dict[Path, PeerGroup] = {}
         self.misses: dict[Hashable, int] = {}
         self.latest: dict[Hashable, Answers] = {}
@@ -116,6 +121,11 @@ class PeerGroup:
     def joined_by(self, instances: Iterable[Any]) -> None:
         """Remember members."""
         self._members.extend(map(ref, instances))
+
+    def read_all(self) -> None:
+        """Take note that an instance was copied or pickled, with all its columns."""
+        if self.read is not None:
+            self.read.update(field.attname for field in self.model._meta.concrete_fields)
 
     def begin_window(self) -> None:
         """Let go of what was loaded for the earlier rows of a stream, and of those rows that are gone.

@@ -166,13 +166,14 @@ def tracked_rows(queryset: Any) -> Iterator[None]:
 
 
 def install() -> None:
-    """Leave the peer group out of what is pickled and copied."""
+    """Leave the peer group out of what is pickled and copied, and tell it that this reads all columns."""
     state: Any = ModelState
     plain = state.__dict__.get("__getstate__", lambda self: self.__dict__.copy())
 
     def getstate(self: Any) -> dict[str, Any]:
         kept: dict[str, Any] = plain(self)
-        kept.pop(_ATTRIBUTE, None)
+        if (group := kept.pop(_ATTRIBUTE, None)) is not None:
+            group.read_all()
         kept.pop(_CLAIMS, None)
         kept.pop(_SHARED, None)
         if FETCH_ONE is not None and kept.get("fetch_mode") is TRACKED:

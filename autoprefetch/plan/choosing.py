@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
@@ -10,7 +10,7 @@ from django.db.models import Model
 from django.db.models.constants import LOOKUP_SEP
 
 from autoprefetch.learn.histories import History
-from autoprefetch.learn.profiles import Path, Profile, is_derived
+from autoprefetch.learn.profiles import Path, Profile, Sizes, is_derived, largest_usual
 from autoprefetch.plan.costs import (
     DEFAULT,
     FORGOTTEN,
@@ -78,6 +78,7 @@ class _Level:
 @dataclass(frozen=True, slots=True)
 class _Planner:
     profile: Profile
+    sizes: Mapping[Path, Sizes]
     form: Form
     form_of: Callable[[Relation, type[Model]], Form]
     choices: Choices
@@ -185,7 +186,8 @@ class _Planner:
 
     def costs(self, path: Path, known: Relation, target: type[Model]) -> Costs:
         width = len(target._meta.concrete_fields)
-        return costs(self.profile, path, self.situation, width=width, is_to_many=known.is_to_many)
+        large = largest_usual(self.sizes.get(path, {})) if known.is_to_many else None
+        return costs(self.profile, path, self.situation, width=width, large=large)
 
     def gain(self, path: Path, at_touch: float, ahead: float, below: tuple[Branch, ...]) -> float:
         """Return what a branch saves in one evaluation, with what its children can only save below it (seconds)."""
@@ -213,7 +215,7 @@ def plan_for(history: History, form: Form, form_of: Callable[[Relation, type[Mod
     Returns:
         the plan; paths that the models do not have any more are named in `dropped`.
     """
-    planner = _Planner(history.profile, form, form_of, choices)
+    planner = _Planner(history.profile, history.totals.sizes, form, form_of, choices)
     branches = planner.branches(form.model, (), _Level(form))
     return Plan(form.model, branches, tuple(planner.dropped))
 
@@ -242,7 +244,7 @@ def plan_below(
         joined=frozenset((*path, *p) for p in form.joined),
         prefetched=frozenset((*path, *p) for p in form.prefetched),
     )
-    planner = _Planner(history.profile, form, form_of, choices)
+    planner = _Planner(history.profile, history.totals.sizes, form, form_of, choices)
     return Plan(
         form.model, planner.branches(form.model, path, _Level(form, known.known_columns)), tuple(planner.dropped)
     )

@@ -69,7 +69,7 @@ class Costs:
         return min(self.lazy, self.batch)
 
 
-def costs(profile: Profile, path: Path, situation: Situation, *, width: int = 1, is_to_many: bool = False) -> Costs:
+def costs(profile: Profile, path: Path, situation: Situation, *, width: int = 1, large: int | None = None) -> Costs:
     """Estimate what each way to load a path costs in one evaluation.
 
     Args:
@@ -77,7 +77,9 @@ def costs(profile: Profile, path: Path, situation: Situation, *, width: int = 1,
         path: what is to be loaded.
         situation: what else matters.
         width: columns of a related row.
-        is_to_many: whether it leads to any number of rows.
+        large: where it leads to any number of rows, what hardly any set of them exceeds; None where it leads to one.
+
+    The rows of a set that is loaded and not asked for are not known: they are taken for as many as of a large one.
     """
     usage = profile.usages[path]
     share, evaluations = share_of_use(profile, path), max(usage.evaluations, 1)
@@ -85,15 +87,24 @@ def costs(profile: Profile, path: Path, situation: Situation, *, width: int = 1,
     query = max(situation.round_trip, ROUND_TRIP)
     rows = rows_each(usage)
     made = rows / fan_in(usage) * HYDRATION
+    unused = max(rows, large or 0) / fan_in(usage) * HYDRATION
     asked = min(instances, situation.most)
     chunks = max(ceil(instances / fan_in(usage) / situation.most), 1) if situation.most else 1
-    claim = CLAIM * (60 if is_to_many else 1)
+    claim = CLAIM if large is None else 60 * CLAIM
     lazy = share * loads * (query + rows * HYDRATION)
     batch = (
-        share * (query * min(chunks, loads) + asked * made + loads * claim) if situation.most and loads > 1 else lazy
+        share * (query * min(chunks, loads) + _all_made(asked, loads, made, unused) + loads * claim)
+        if situation.most and loads > 1
+        else lazy
     )
     join = instances * (made + (1 - 1 / fan_in(usage)) * width * VALUE)
-    return Costs(lazy, batch, join, query * chunks + instances * made)
+    return Costs(lazy, batch, join, query * chunks + _all_made(instances, share * loads, made, unused))
+
+
+def _all_made(instances: float, loads: float, made: float, unused: float) -> float:
+    """Return what it costs to make what instances lead to, of which some are used (seconds)."""
+    used = min(instances, loads)
+    return used * made + (instances - used) * unused
 
 
 def rows_each(usage: Usage) -> float:
@@ -108,12 +119,12 @@ def fan_in(usage: Usage) -> float:
 
 def share_of_use(profile: Profile, path: Path) -> float:
     """Return the share of evaluations that used a path, from 0 to 1; those that ended in an error do not count."""
-    return min(profile.usages[path].evaluations / max(profile.evaluations - profile.failed, 1), 1.0)
+    return min(profile.usages[path].evaluations / max(profile.observed, 1), 1.0)
 
 
 def is_adopted(profile: Profile, path: Path) -> bool:
     """Tell whether a path was loaded ahead in most evaluations of late."""
-    return profile.usages[path].eager * 2 > profile.evaluations
+    return profile.usages[path].eager * 2 > profile.counted
 
 
 def is_used_enough(profile: Profile, path: Path) -> bool:

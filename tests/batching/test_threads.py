@@ -1,5 +1,6 @@
 """Threads: none sees what another one's batch has brought."""
 
+import gc
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 from django.db import connection, connections
 
-from autoprefetch import auto, override
+from autoprefetch import auto, override, report
 from tests.databases import count_queries
 from tests.library.data import day
 from tests.library.models import Author, Book
@@ -125,3 +126,25 @@ def test_a_batch_in_a_transaction_is_not_seen_outside() -> None:
     assert inside == [120] + [0] * 39
     assert outside == [3] * 40
     assert connection.alias == "default"
+
+
+@pytest.mark.usefixtures("on_postgresql")
+def test_threads_agree_on_which_columns_are_read() -> None:
+    """Whoever comes first watches, all the others work as always, and whoever comes last leaves the models alone."""
+    gc.collect()
+    report()  # what the tests before have left is watched no longer
+    before = {model: dict(vars(model)) for model in (Author, Book)}
+
+    def read(number: int) -> Any:
+        found = []
+        for _ in range(20):
+            books = auto(Book.objects.order_by("pk"), name=f"books {number % 3}")
+            found.append([(book.title, book.author.name) for book in books])
+        return found
+
+    expected = read(0)
+    assert in_threads(read, 8) == [expected] * 8
+    watched = [site for site in report().call_sites if site.totals.watched]
+    assert watched
+    assert all(site.unread_columns[""][0] == "category" for site in watched)
+    assert {model: dict(vars(model)) for model in before} == before

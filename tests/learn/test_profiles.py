@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autoprefetch.learn.profiles import Profile, Usage, is_derived
+from autoprefetch.learn.profiles import Profile, Sizes, Usage, is_derived, largest_usual, size_class
 
 AUTHOR = ("author",)
 ARCHIVE = ("author", "archive")
@@ -26,6 +26,11 @@ profiles = st.builds(
     counts,
     st.dictionaries(paths, usages),
     st.dictionaries(st.sampled_from(["library_book", "library_author"]), counts),
+    counts,
+    counts,
+    counts,
+    st.dictionaries(paths, st.dictionaries(st.integers(0, 20), counts)),
+    st.dictionaries(st.sampled_from([(), AUTHOR]), st.frozensets(st.sampled_from(["name", "title"]))),
 )
 
 
@@ -125,3 +130,28 @@ def test_the_warm_queries_are_measured(profile, queries):
 def test_a_path_that_ends_in_a_derived_query_is_known_as_such(path, derived):
     """Such a path cannot be loaded by name; what lies below it can, from there."""
     assert is_derived(path) is derived
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"), [(0, 0), (1, 1), (2, 2), (3, 2), (4, 3), (7, 3), (8, 4), (1000, 10), (1024, 11)]
+)
+def test_sets_are_counted_by_classes_of_size(rows: int, expected: int) -> None:
+    """Each twice as wide as the one before."""
+    assert size_class(rows) == expected
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        ({}, 0),
+        ({0: 10}, 0),
+        ({1: 10}, 1),
+        ({1: 96, 10: 4}, 1),
+        ({1: 95, 10: 5}, 1),
+        ({1: 94, 10: 6}, 1023),
+        ({0: 50, 3: 46, 10: 4}, 7),
+    ],
+)
+def test_few_sets_are_larger_than_a_large_one(sizes: Sizes, expected: int) -> None:
+    """Five in a hundred at the most."""
+    assert largest_usual(sizes) == expected

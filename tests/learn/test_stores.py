@@ -418,7 +418,11 @@ usages = st.builds(
 )  # fmt: skip
 profiles = st.builds(
     Profile, counts, counts, counts, counts, counts, st.dictionaries(paths, usages, max_size=3),
-    st.dictionaries(st.sampled_from(["a", "b"]), counts, max_size=2), counts,
+    st.dictionaries(st.sampled_from(["a", "b"]), counts, max_size=2), counts, counts, counts,
+    st.dictionaries(paths, st.dictionaries(st.integers(0, 20), counts, min_size=1, max_size=3), max_size=2),
+    st.dictionaries(
+        st.one_of(st.just(()), paths), st.frozensets(st.sampled_from(["id", "name", "author_id"])), max_size=2
+    ),
 )  # fmt: skip
 histories = st.builds(History.of, profiles, st.integers(0, 9))
 
@@ -452,7 +456,9 @@ def test_a_path_survives_its_encoding(path: tuple[str, ...]) -> None:
     "values",
     [None, [], "text", {}, {"format": 2}, {"format": 1, "eras": []}, {"format": 1, "eras": {"x": {}}},
      {"format": 1, "totals": {"unknown": 1}}, {"format": 1, "totals": {"rows": 1.5}},
-     {"format": 1, "totals": {"rows": True}}, {"format": 1, "eras": {"0": {"usages": {"a": {"first_access": 1}}}}}],
+     {"format": 1, "totals": {"rows": True}}, {"format": 1, "totals": {"columns": {"": "name"}}},
+     {"format": 1, "totals": {"columns": {"": [1]}}}, {"format": 1, "totals": {"sizes": {"tags": {"x": 1}}}},
+     {"format": 1, "eras": {"0": {"usages": {"a": {"first_access": 1}}}}}],
 )  # fmt: skip
 def test_what_is_no_history_is_said_to_be_none(values: object) -> None:
     """With the reason."""

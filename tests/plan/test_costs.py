@@ -97,7 +97,18 @@ def test_unread_rows_cost():
 def test_large_sets_make_a_batch_dear():
     """One parent's children alone are cheaper than those of a hundred parents, of which nobody asked."""
     given = profile(1, Usage(1, 2000, 2, 1000))
-    assert cheapest(given, is_to_many=True) == "lazy"
+    assert cheapest(given, large=500) == "lazy"
+
+
+def test_sets_that_nobody_asks_for_are_taken_for_large_ones():
+    """Half of the parents are asked, for one row each; who knows what the others have."""
+    given = profile(10, Usage(10, 1000, 500, 500))
+    small, large = (costs(given, PATH, HERE, large=rows) for rows in (1, 10_000))
+    assert small.batch < small.lazy < large.batch
+    assert small.prefetch < small.lazy < large.prefetch
+    all_asked = profile(10, Usage(10, 1000, 1000, 1000))
+    small, large = (costs(all_asked, PATH, HERE, large=rows) for rows in (1, 10_000))
+    assert small == large
 
 
 @pytest.mark.parametrize(
