@@ -199,8 +199,8 @@ class Evaluations(Streaming):
             recording.close()
         reading.end()
         self.collector.merge()
-        pairs = ((standing, self.store.load(standing.site.key)) for standing in self.standings.all())
-        return [(standing, history) for standing, history in pairs if history is not None]
+        pairs = [(standing, self.store.load(standing.site.key)) for standing in self.standings.all()]
+        return [(standing, found or UNKNOWN) for standing, found in pairs if found is not None or standing.quarantined]
 
     def planned_for(self, standing: Standing, history: History) -> Plan:
         """Return what the next evaluation of a call site would load ahead."""

@@ -15,6 +15,7 @@ from django.db.models import F
 from django.db.models.functions import Cast
 from django.db.models.query import RawQuerySet
 
+import autoprefetch
 from autoprefetch import auto, override, report
 from autoprefetch.advise import advising, logs, suggestions
 from autoprefetch.apply import planning, rewriting
@@ -188,6 +189,17 @@ def test_a_fault_is_logged_once_and_its_plan_is_taken_away(step, monkeypatch, er
     [site] = report().call_sites
     assert "Fault" in site.quarantined
     assert "Fault" in report().as_text()
+
+
+def test_a_fault_before_anything_was_learned_is_reported(monkeypatch, errors):
+    """A call site that runs as plain Django from its first evaluation on does not hide."""
+    with monkeypatch.context() as patch:
+        patched_where_imported(patch, *STEPS["the form"])
+        read()
+    assert len(errors()) == 1
+    [site] = report().call_sites
+    assert "Fault" in site.quarantined
+    assert autoprefetch.suggestions() == []
 
 
 def test_a_fault_at_one_call_site_leaves_the_others_alone(monkeypatch, errors):

@@ -78,7 +78,7 @@ def log_once(standing: Standing, plan: Plan, profile: Profile) -> None:
     standing.advised = state
     made = suggestion(standing, plan, profile)
     if made is not None and made.code not in standing.logged:
-        standing.logged |= {made.code}
+        standing.logged = (*standing.logged, made.code)
         logs.suggested(made)
 
 

@@ -26,7 +26,7 @@ SAMPLED = 4
 _FORMS = 16  # forms of a queryset that one call site keeps plans for
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class Standing:
     """One call site in this process: the plans made for it, and what was done about them.
 
@@ -56,7 +56,7 @@ class Standing:
     derived: dict[Path, tuple[Form, Relation]] = field(default_factory=dict)
     below: dict[Path, Plan] = field(default_factory=dict)
     advised: Hashable = None
-    logged: frozenset[str] = frozenset()
+    logged: tuple[str, ...] = ()
     watches: Watches = field(init=False)
 
     def __post_init__(self) -> None:

@@ -6,6 +6,7 @@ times more. What is known of a code object is kept by its identity, because hash
 
 from __future__ import annotations
 
+import os
 import re
 import site
 import sys
@@ -69,9 +70,9 @@ class Location:
 
 
 def _path(file: str, module: str) -> str:
-    if file.startswith("<") or not Path(file).is_absolute():
+    if file.startswith("<") or not os.path.isabs(file):  # noqa: PTH117  (a `Path` keeps all its parts for good)
         return file  # no file, or the name of a template
-    parts = Path(file).parts
+    parts = file.replace(os.altsep or os.sep, os.sep).split(os.sep)  # noqa: PTH206
     depth = module.count(".") + 1 + (parts[-1] == "__init__.py")
     return "/".join(parts[-depth:])
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
+from weakref import ref
 
 from autoprefetch.learn.profiles import Path
 
@@ -107,14 +108,14 @@ class Watches:
     """The watches of a call site, for those paths only where there is something to watch.
 
     Args:
-        owner: is told of a path and its watch when its batches are given up.
+        owner: is told of a path and its watch when its batches are given up; it is not kept alive.
     """
 
     __slots__ = ("_by_path", "_owner")
 
     def __init__(self, owner: Owner) -> None:
         self._by_path = _NONE
-        self._owner = owner
+        self._owner = ref(owner)
 
     def is_to_load_alone(self, path: Path, number: int) -> bool:
         """Tell whether the instance that is touched is to load alone in the evaluation of that number."""
@@ -142,7 +143,9 @@ class Watches:
         if watch is None and is_suspected:
             watch = self._begin(path)
         if watch is not None and watch.batched(seconds, asked, is_suspected=is_suspected):
-            self._owner.gave_up(path, watch)
+            owner = self._owner()
+            if owner is not None:
+                owner.gave_up(path, watch)
 
     def _begin(self, path: Path) -> Watch:
         watch = Watch()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -174,3 +175,20 @@ def test_the_least_recently_used_call_site_is_forgotten_first() -> None:
         assert len(list(engine.store.items())) <= 3
         assert [evaluate(name) for name in ("a", "c", "d")] == [1, 1, 1]
         assert evaluate("b") == 2
+
+
+@pytest.mark.django_db
+def test_a_call_site_that_is_forgotten_leaves_no_garbage() -> None:
+    """Nothing that is kept of it refers back to it, so that nothing waits for the collector."""
+    author = Author.objects.create(name="A")
+    Book.objects.create(title="t", pages=1, published="2020-01-01", author=author)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(3):
+            assert [book.author.name for book in auto(Book.objects.order_by("pk"), name="a")] == ["A"]
+        kept = weakref.ref(engine.standings.all()[0])
+        autoprefetch.reset()
+        assert kept() is None
+    finally:
+        gc.enable()

@@ -183,8 +183,8 @@ def run(function: Callable[[Vocabulary], None], using: str, settings: dict[str, 
 def noting(recordings: list[Recording]) -> Iterator[None]:
     """Keep the recordings of the block."""
 
-    def noted(*args: Any) -> Recording:
-        recordings.append(Recording(*args))
+    def noted(*args: Any, **options: Any) -> Recording:
+        recordings.append(Recording(*args, **options))
         return recordings[-1]
 
     with patch.object(evaluation, "Recording", noted):
