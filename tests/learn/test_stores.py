@@ -216,6 +216,20 @@ def assert_exact(found: dict[str, History]) -> None:
         assert sum(profile.written["t"] for profile in history.eras.values()) == 8 * DELTAS / SITES
 
 
+@pytest.mark.parametrize("setting", ["locmem", pytest.param("redis", marks=without_redis)], indirect=True)
+def test_a_cache_forgets_what_is_not_seen_any_more(setting: dict[str, Any]) -> None:
+    """After its timeout; what is merged again stays, and is not counted anew."""
+    store = stores.shared({**setting, "OPTIONS": {**setting["OPTIONS"], "TIMEOUT": 2}})
+    store.merge_many({"seen": ONE, "not seen": ONE})
+    time.sleep(1.2)
+    store.merge("seen", ONE)
+    time.sleep(1.2)
+    assert dict(store.items()) == {"seen": ONE.merged_with(ONE)}
+    assert not store.load("not seen")
+    store.merge("seen", ONE)
+    assert list(store.items()) == [("seen", ONE.merged_with(ONE).merged_with(ONE))]
+
+
 @pytest.mark.parametrize("setting", ["file", pytest.param("redis", marks=without_redis)], indirect=True)
 def test_a_process_that_is_killed_corrupts_nothing(setting: dict[str, Any], told: list[str]) -> None:
     """In the midst of its work, several times; the others go on."""
