@@ -106,6 +106,11 @@ def current() -> Config:
     return config if overridden is None else overridden.on(config)
 
 
+def is_debugging() -> bool:
+    """Tell whether Django's own `DEBUG` is on."""
+    return bool(settings.DEBUG)
+
+
 _when_wider: list[Callable[[], None]] = []
 
 

@@ -87,4 +87,4 @@ def test_an_unknown_row_is_refused_with_the_rows_there_are(capsys: pytest.Captur
     with pytest.raises(SystemExit) as left:
         parsed(["S", "Z"])
     assert left.value.code == 2
-    assert "there is no row 'Z'. The rows are S W J N O F P T C Q D M X." in capsys.readouterr().err
+    assert "there is no row 'Z'. The rows are S W J N O F H P T C Q D M X." in capsys.readouterr().err

@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from django.test import AsyncClient, Client
 from django.urls import path
 
 from autoprefetch import auto, override, suggestions
+from autoprefetch.advise import logs
 from tests.library.models import Author, Book
 
 pytestmark = [
@@ -346,3 +348,14 @@ def test_a_project_with_djangos_logging_sees_it(tmp_path):
         done.stdout == f'INFO autoprefetch {EVENT} Permission.objects.order_by("pk").select_related("content_type")\n'
     )
     assert done.stderr == ""
+
+
+# The reference -------------------------------------------------------------------------------------------------------
+
+
+def test_every_event_is_described() -> None:
+    """A person who finds one in the logs finds it there."""
+    text = (ROOT / "docs" / "reference" / "logs.md").read_text()
+    events = {value for name, value in vars(logs).items() if name.isupper() and isinstance(value, str)}
+    assert EVENT in events
+    assert set(re.findall(r"^\| `(autoprefetch\.\w+)`", text, re.MULTILINE)) == events

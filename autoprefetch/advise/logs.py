@@ -8,8 +8,8 @@ are attributes of the record (`extra`), where structlog's `ExtraAdder` and JSON 
 from __future__ import annotations
 
 import logging
-from collections.abc import MutableMapping
-from typing import Any
+from collections.abc import MutableMapping, Sequence
+from typing import Any, Protocol
 
 import structlog
 
@@ -19,6 +19,27 @@ SUGGESTION = "autoprefetch.suggestion"
 FAULT = "autoprefetch.fault"
 SLOW_BATCH = "autoprefetch.slow_batch"
 STORE = "autoprefetch.store"
+QUERIES = "autoprefetch.queries"
+
+
+class Group(Protocol):
+    """Queries of a request that differ in their values only."""
+
+    @property
+    def sql(self) -> str:
+        """Their text, without values."""
+
+    @property
+    def queries(self) -> int:
+        """How many ran."""
+
+    @property
+    def seconds(self) -> float:
+        """What the database took for them (seconds)."""
+
+    @property
+    def place(self) -> str:
+        """The application frame that sent them; "" where it is not known."""
 
 
 def _to_record(logger: Any, method: str, event: MutableMapping[str, Any]) -> tuple[tuple[str, ...], dict[str, Any]]:
@@ -80,6 +101,32 @@ def slow_batch(call_site: str, path: str, batch: float, alone: float, instances:
         batch=batch,
         alone=alone,
         instances=instances,
+    )
+
+
+def many_queries(view: str, queries: int, seconds: float, threshold: int, groups: Sequence[Group]) -> None:
+    """Log that a request ran too many queries (WARNING).
+
+    Args:
+        view: its view, for people.
+        queries: how many it ran.
+        seconds: what the database took for them (seconds).
+        threshold: the `QUERY_THRESHOLD` that is exceeded (queries).
+        groups: queries that differ in their values only, the most frequent first.
+    """
+    lines = [f"{view} ran {queries} queries in {seconds * 1000:.0f} ms; QUERY_THRESHOLD is {threshold}."]
+    for group in groups:
+        place = f", at {group.place}" if group.place else ""
+        lines.append(f"  {group.queries} times in {group.seconds * 1000:.0f} ms{place}: {group.sql}")
+    if groups:
+        lines.append("Wrap the queryset in auto() whose rows load these, or load ahead what they load.")
+    _logger.warning(
+        QUERIES,
+        text="\n".join(lines),
+        view=view,
+        queries=queries,
+        seconds=seconds,
+        similar=[(group.queries, group.sql, group.place) for group in groups],
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.benchmarks.outcomes import Outcome
-from tests.benchmarks.rows import dashboards, derived, memory, nesting, orders, switched_off, threads
+from tests.benchmarks.rows import dashboards, derived, memory, nesting, orders, requests, switched_off, threads
 from tests.benchmarks.scales import Scale
 
 
@@ -43,6 +43,7 @@ class Part:
 
 PARTS = [
     Part("F", "auto() with MODE off", switched_off.off, on_every_database=False),
+    Part("H", "requests with the middleware", requests.counted, on_every_database=False),
     Part("N", "1,000 rows, nothing lazily loaded", orders.untouched),
     Part("O", "one row by get()", orders.one_row),
     Part("J", "1,000 rows, 3 foreign keys", orders.joined),

@@ -7,6 +7,7 @@ TITLES = {
     "N": "1,000 rows, nothing loaded lazily",
     "O": "one row by get(), nothing loaded lazily",
     "F": 'auto() with MODE "off", one call',
+    "H": "requests of 1, 10 and 100 queries, with QueryCountMiddleware",
     "P": "cold: 1,000 rows, 3 foreign keys",
     "T": "the top 5 of 5,000 rows, for 60 parents",
     "C": "count(), exists(), aggregate() for 1,000 parents",

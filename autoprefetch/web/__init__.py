@@ -1,0 +1,1 @@
+"""Where people meet it in the browser and in the logs of a server."""
