@@ -17,7 +17,7 @@ from autoprefetch.learn.profiles import Columns, Path
 from autoprefetch.observe.recordings import Recording
 from autoprefetch.orm import columns
 
-LONGEST = 10.0
+LONGEST = 5.0
 """How long an evaluation is watched at the most; what was seen until then counts for nothing (seconds)."""
 
 

@@ -77,10 +77,15 @@ def watch(model: type[Model]) -> dict[str, Any]:
         what is to be given to `leave`: what the class itself had under the name of each watched column.
     """
     _watched[model] = _watched.get(model, 0) + 1
+    watched = {name: _WATCHED_BY[type(plain)](plain) for name, plain in _plain(model)}
     before: dict[str, Any] = {}
-    for name, plain in _plain(model):
-        before[name] = model.__dict__.get(name)
-        setattr(model, name, _WATCHED_BY[type(plain)](plain))
+    try:
+        for name, descriptor in watched.items():
+            before[name] = model.__dict__.get(name)
+            setattr(model, name, descriptor)
+    except BaseException:  # also where a person interrupts; nobody would make it undone
+        leave(model, before)
+        raise
     return before
 
 
@@ -88,7 +93,8 @@ def leave(model: type[Model], before: dict[str, Any]) -> None:
     """Make the attributes of a model as they were before it was watched."""
     for name, plain in before.items():
         if plain is None:
-            delattr(model, name)  # it inherits it
+            if name in model.__dict__:  # it inherits it
+                delattr(model, name)
         else:
             setattr(model, name, plain)
 
