@@ -116,6 +116,8 @@ class Evaluations(Streaming):
         on_news = self.collector.add if config.learns else _not_learned
         counts = standing.counts(standing.plan, before) if config.learns else True
         eager = applied.eager_paths()
+        if config.learns:
+            standing.announce(eager)
         recording = Recording(
             standing.site, queryset.model, eager, history, on_news, standing.watches, is_counted=counts
         )

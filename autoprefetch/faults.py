@@ -10,6 +10,7 @@ from django.db import DatabaseError, connections
 from autoprefetch.advise import logs
 from autoprefetch.apply.standing import Standing
 from autoprefetch.errors import LazyLoadError
+from autoprefetch.signals import fault_quarantined, tell
 
 
 class shielded:  # noqa: N801  (a context manager)
@@ -53,8 +54,10 @@ def quarantine(standing: Standing | None, fault: Exception) -> None:
     else:
         is_known = _is_known(fault)
     if not is_known:
+        name = standing.site.name if standing else "autoprefetch"
         with suppress(Exception):  # a log handler that fails must not fail the caller
-            logs.faulted(standing.site.name if standing else "autoprefetch", fault)
+            logs.faulted(name, fault)
+        tell(fault_quarantined, standing.model if standing else None, name, fault=fault)
 
 
 _known: set[tuple[type, str, int]] = set()

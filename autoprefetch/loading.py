@@ -28,6 +28,7 @@ from autoprefetch.orm.effects import NOTHING as NO_EFFECT
 from autoprefetch.orm.marks import AnyQuerySet
 from autoprefetch.orm.scopes import left_alone
 from autoprefetch.plan.plans import Branch
+from autoprefetch.signals import batch_quarantined, tell
 
 Fetch = Callable[[AnyQuerySet], None]
 
@@ -235,7 +236,10 @@ def _most() -> int:
 
 def gave_up(standing: Standing, path: Path, watch: Watch) -> None:
     """Say that the batches of a path are given up at a call site, because lazy loads are quicker."""
-    logs.slow_batch(standing.site.name, LOOKUP_SEP.join(path), watch.batch, watch.replaced, watch.asked)
+    name, lookup = standing.site.name, LOOKUP_SEP.join(path)
+    logs.slow_batch(name, lookup, watch.batch, watch.replaced, watch.asked)
+    values = {"path": lookup, "batch": watch.batch, "alone": watch.replaced, "instances": watch.asked}
+    tell(batch_quarantined, standing.model, name, **values)
 
 
 def _lazy_load(instance: Model, name: str, remedy: str) -> LazyLoadError:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+
+from django.db.models import Model
+from django.db.models.constants import LOOKUP_SEP
 
 from autoprefetch.learn.profiles import Path
 from autoprefetch.observe.callsites import CallSite
@@ -16,6 +19,7 @@ from autoprefetch.plan.costs import FORGOTTEN
 from autoprefetch.plan.forms import Form
 from autoprefetch.plan.plans import Plan
 from autoprefetch.plan.relations import Relation
+from autoprefetch.signals import plan_adopted, plan_dropped, tell
 
 STABLE = 64
 """Evaluations in a row by the same plan, which used all of it, after which a sample is counted (evaluations)."""
@@ -24,6 +28,9 @@ SAMPLED = 4
 """Of so many evaluations of a stable call site, the accesses of one are counted."""
 
 _FORMS = 16  # forms of a queryset that one call site keeps plans for
+
+
+_NOTHING: Mapping[Form | None, frozenset[Path]] = {}  # one for all call sites that load nothing ahead
 
 
 @dataclass(slots=True, weakref_slot=True)
@@ -35,6 +42,7 @@ class Standing:
     Attributes:
         idle: for each path that was loaded ahead, how many evaluations in a row did not use it; None where all were.
         evaluations: how often it was evaluated in this process.
+        announced: the paths that receivers of signals were told of as loaded ahead, for each form of the queryset.
         steady: evaluations in a row by the same plan, which used all of it, as far as that was counted.
         using: the database alias of its latest evaluation.
         on_slow: called when the batches of a path are given up.
@@ -51,6 +59,7 @@ class Standing:
     using: str = ""
     evaluations: int = 0
     steady: int = 0
+    announced: Mapping[Form | None, frozenset[Path]] = field(default_factory=lambda: _NOTHING)
     idle: dict[Path, int] | None = None
     plans: dict[Hashable, Plan] = field(default_factory=dict)
     derived: dict[Path, tuple[Form, Relation]] = field(default_factory=dict)
@@ -61,6 +70,26 @@ class Standing:
 
     def __post_init__(self) -> None:
         self.watches = Watches(self)
+
+    @property
+    def model(self) -> type[Model] | None:
+        """The model of its rows, once it was planned for."""
+        return self.form.model if self.form else None
+
+    def announce(self, eager: frozenset[Path]) -> None:
+        """Tell receivers of signals what is loaded ahead from now on, and what is not any more.
+
+        Args:
+            eager: the paths that the evaluation which begins loads ahead.
+        """
+        before = self.announced.get(self.form, frozenset())
+        if eager == before:
+            return
+        kept = self.announced if len(self.announced) < _FORMS else {}
+        self.announced = {**kept, self.form: eager}
+        for signal, paths in ((plan_adopted, eager - before), (plan_dropped, before - eager)):
+            if paths:
+                tell(signal, self.model, self.site.name, paths=sorted(map(LOOKUP_SEP.join, paths)))
 
     def gave_up(self, path: Path, watch: Watch) -> None:
         """Have it told that the batches of a path are slower than lazy loads."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 from django.db.models import Model
+from django.db.models.constants import LOOKUP_SEP
 
 from autoprefetch.learn.histories import History
 from autoprefetch.learn.profiles import Path, Profile, Span, Usage
@@ -23,6 +24,7 @@ from autoprefetch.observe.peers import PeerGroup
 from autoprefetch.observe.tallies import Tally
 from autoprefetch.observe.watching import Watches
 from autoprefetch.plan.relations import Relation
+from autoprefetch.signals import lazy_load_found, tell
 
 if TYPE_CHECKING:
     from autoprefetch.observe.reading import Reading
@@ -252,6 +254,10 @@ class Recording:
 
     def _new_usages(self) -> dict[Path, Usage]:
         usages = self._tally.usages()
+        for path, usage in usages.items():
+            if usage.evaluations and path not in self.profile.usages and path not in self._eager:
+                lookup, loads = LOOKUP_SEP.join(path), usage.loads
+                tell(lazy_load_found, self.model, self.site.name, path=lookup, loads=loads, place=usage.first_access)
         eager, self._new_eager = self._new_eager, frozenset()
         for path in eager:
             usages[path] = usages.get(path, Usage()).merged_with(Usage(eager=1))
