@@ -8,8 +8,8 @@ are attributes of the record (`extra`), where structlog's `ExtraAdder` and JSON 
 from __future__ import annotations
 
 import logging
-from collections.abc import MutableMapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping, MutableMapping, Sequence
+from typing import Any
 
 import structlog
 
@@ -20,26 +20,6 @@ FAULT = "autoprefetch.fault"
 SLOW_BATCH = "autoprefetch.slow_batch"
 STORE = "autoprefetch.store"
 QUERIES = "autoprefetch.queries"
-
-
-class Group(Protocol):
-    """Queries of a request that differ in their values only."""
-
-    @property
-    def sql(self) -> str:
-        """Their text, without values."""
-
-    @property
-    def queries(self) -> int:
-        """How many ran."""
-
-    @property
-    def seconds(self) -> float:
-        """What the database took for them (seconds)."""
-
-    @property
-    def place(self) -> str:
-        """The application frame that sent them; "" where it is not known."""
 
 
 def _to_record(logger: Any, method: str, event: MutableMapping[str, Any]) -> tuple[tuple[str, ...], dict[str, Any]]:
@@ -104,32 +84,6 @@ def slow_batch(call_site: str, path: str, batch: float, alone: float, instances:
     )
 
 
-def many_queries(view: str, queries: int, seconds: float, threshold: int, groups: Sequence[Group]) -> None:
-    """Log that a request ran too many queries (WARNING).
-
-    Args:
-        view: its view, for people.
-        queries: how many it ran.
-        seconds: what the database took for them (seconds).
-        threshold: the `QUERY_THRESHOLD` that is exceeded (queries).
-        groups: queries that differ in their values only, the most frequent first.
-    """
-    lines = [f"{view} ran {queries} queries in {seconds * 1000:.0f} ms; QUERY_THRESHOLD is {threshold}."]
-    for group in groups:
-        place = f", at {group.place}" if group.place else ""
-        lines.append(f"  {group.queries} times in {group.seconds * 1000:.0f} ms{place}: {group.sql}")
-    if groups:
-        lines.append("Wrap the queryset in auto() whose rows load these, or load ahead what they load.")
-    _logger.warning(
-        QUERIES,
-        text="\n".join(lines),
-        view=view,
-        queries=queries,
-        seconds=seconds,
-        similar=[(group.queries, group.sql, group.place) for group in groups],
-    )
-
-
 def store_troubled(store: str, trouble: str, error: BaseException | None) -> None:
     """Log that a store fails (WARNING), or that it does so no more (INFO).
 
@@ -153,3 +107,35 @@ def store_troubled(store: str, trouble: str, error: BaseException | None) -> Non
 def left_out(store: str, text: str) -> None:
     """Log that a store has left out what it could not read (WARNING)."""
     _logger.warning(STORE, text=text, store=store)
+
+
+def many_queries(
+    view: str, queries: int, threshold: int, database: float, seconds: float, similar: Sequence[Mapping[str, Any]]
+) -> None:
+    """Log that a request ran more queries than `QUERY_THRESHOLD` (WARNING).
+
+    Args:
+        view: its name and route.
+        queries: how many it ran.
+        threshold: how many are no matter.
+        database: what the databases took (seconds).
+        seconds: what the request took.
+        similar: statements that repeat, without values, each with `sql`, `queries`, `seconds` and `sent_from`.
+    """
+    times = f"{database * 1000:.0f} ms of {seconds * 1000:.0f} ms"
+    lines = [f"{view}: {queries} queries, {times}, where QUERY_THRESHOLD is {threshold}."]
+    for group in similar:
+        place = f" from {group['sent_from']}" if group["sent_from"] else ""
+        lines.append(f"    {group['queries']} times, {group['seconds'] * 1000:.0f} ms{place}: {group['sql'][:300]}")
+    is_read = any(group["sql"].upper().startswith("SELECT") for group in similar)
+    lines += ["Give the querysets whose rows are read there to auto()."] if is_read else []
+    _logger.warning(
+        QUERIES,
+        text="\n".join(lines),
+        view=view,
+        queries=queries,
+        threshold=threshold,
+        database=database,
+        seconds=seconds,
+        similar=list(similar),
+    )

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import FrameType
 
 from autoprefetch.observe import callsites
-from autoprefetch.orm import templates
+from autoprefetch.orm import routes, templates
 
 
 def accessed_at(_getframe: Callable[[int], FrameType] = sys._getframe) -> str:
@@ -18,7 +18,7 @@ def accessed_at(_getframe: Callable[[int], FrameType] = sys._getframe) -> str:
         project is on the stack.
     """
     frame: FrameType | None = _getframe(1)
-    while frame is not None:
+    while frame is not None and id(frame.f_code) not in routes.ENDS:
         position = templates.position_of(frame)
         if position is not None:
             return f"{position[0]}:{position[1]}"

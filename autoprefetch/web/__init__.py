@@ -1,1 +1,1 @@
-"""Where people meet it in the browser and in the logs of a server."""
+"""Where people meet it: what a project puts into its middleware."""

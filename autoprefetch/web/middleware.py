@@ -1,166 +1,182 @@
-"""Middleware: how many queries each request runs, in a header, and a warning where it is too many."""
+"""The middleware that counts the queries of each request, and warns of many."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from time import perf_counter
 from typing import Any
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
-from django.http import HttpRequest
-from django.http.response import HttpResponseBase
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 
 from autoprefetch import conf
 from autoprefetch.advise import logs
 from autoprefetch.faults import shielded
-from autoprefetch.observe import callsites
-from autoprefetch.orm import executions
-from autoprefetch.web.statements import Similar, similar
+from autoprefetch.orm import wrappers
+from autoprefetch.web.requests import RequestCount, count_statement, running
 
-COUNT = "X-Query-Count"
-TIMING = "X-Query-Timing"
-"""The header of a request that asks for `Server-Timing`."""
-
-REMEMBERED = 1_000
-"""Texts of statements that are told apart in a request; what comes later is counted, and not grouped."""
-
-_NAMED = 5  # groups of similar queries in a warning
-
-
-class Queries:
-    """The queries of one request."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.seconds = 0.0
-        self._statements: dict[str, Similar] = {}
-
-    def ran(self, sql: str, seconds: float, alias: str) -> None:
-        """Count a query; where the same text runs again, the place in the application is looked up once."""
-        self.count += 1
-        self.seconds += seconds
-        with shielded(None, None):
-            self._remember(sql, seconds)
-
-    def _remember(self, sql: str, seconds: float) -> None:
-        known = self._statements.get(sql)
-        if known is None:
-            if len(self._statements) < REMEMBERED:
-                self._statements[sql] = Similar(sql, 1, seconds)
-            return
-        place = known.place or (str(callsites.innermost() or "") if known.queries == 1 else "")
-        self._statements[sql] = Similar(sql, known.queries + 1, known.seconds + seconds, place)
-
-    def similar(self) -> list[Similar]:
-        """Return those that differ in their values only, the most frequent first."""
-        return similar(self._statements.values())
+HEADER = "X-Query-Count"
+ASKS = "X-Server-Timing"
 
 
 class QueryCountMiddleware:
-    """Adds `X-Query-Count` to each response, and warns of requests above `QUERY_THRESHOLD`.
-
-    It counts on every database and in every thread of the request, also with `DEBUG` off. What a streaming response
-    runs after its headers were sent is in the warning alone. A request with the header `X-Query-Timing` gets
-    `Server-Timing` with the time that the database took, if `DEBUG` is on or its user is staff.
+    """Count the queries of each request, say how many in `X-Query-Count`, and warn above `QUERY_THRESHOLD`.
 
     Args:
-        get_response: what comes next, sync or async.
+        get_response: what answers the request, sync or async.
+
+    A fault of its own is logged once, and the response goes out as it is.
     """
 
     sync_capable = True
     async_capable = True
 
-    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+    def __init__(self, get_response: Callable[[Any], Any]) -> None:
         self.get_response = get_response
         self._is_async = iscoroutinefunction(get_response)
         if self._is_async:
             markcoroutinefunction(self)
+        with shielded(None, None):
+            wrappers.put_on_all(count_statement)
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        """Answer a request."""
-        return self._answer_async(request) if self._is_async else self._answer(request)
-
-    def _answer(self, request: HttpRequest) -> HttpResponseBase:
-        queries = Queries()
+    def __call__(self, request: Any) -> Any:
+        """Answer a request; return a coroutine where what answers it is async."""
+        if self._is_async:
+            return self._answer(request)
+        around = running.get()
+        if around is not None and around.request is request:
+            return self.get_response(request)  # listed twice
+        with shielded(None, None):
+            wrappers.put_on_own(count_statement)
+        count = RequestCount(request, around)
         try:
-            with executions.listening(queries):
+            with _counting(count):
                 response = self.get_response(request)
         except BaseException:
-            _warn(request, queries)
+            _finish(count)
             raise
-        return _finished(request, response, queries)
+        return _told(count, response)
 
-    async def _answer_async(self, request: HttpRequest) -> HttpResponseBase:
-        queries = Queries()
+    async def _answer(self, request: Any) -> Any:
+        around = running.get()
+        if around is not None and around.request is request:
+            return await self.get_response(request)
+        with shielded(None, None):
+            if not wrappers.has_threads_of_its_own():
+                await sync_to_async(wrappers.put_on_own)(count_statement)
+        count = RequestCount(request, around)
         try:
-            with executions.listening(queries):
+            with _counting(count):
                 response = await self.get_response(request)
-        except BaseException:  # also where the task is cancelled; it is raised again
-            _warn(request, queries)
+        except BaseException:
+            _finish(count)
             raise
-        return _finished(request, response, queries)
+        return _told(count, response)
 
 
-def _finished(request: HttpRequest, response: Any, queries: Queries) -> HttpResponseBase:
+@contextmanager
+def _counting(count: RequestCount) -> Iterator[None]:
+    before = running.get()
+    running.set(count)
+    try:
+        yield
+    finally:
+        running.set(before)  # by value: a stream goes on in another context
+
+
+def _told(count: RequestCount, response: Any) -> Any:
+    """Put the count on a response, and follow the response to the end of its stream."""
+    with shielded(None, None):
+        response.headers.setdefault(HEADER, str(count.queries))
+        if _may_be_timed(count.request):
+            own = _timing(count)
+            given = response.headers.get("Server-Timing")
+            response.headers["Server-Timing"] = f"{given}, {own}" if given else own
     is_streamed = False
     with shielded(None, None):
-        response.headers[COUNT] = str(queries.count)
-        if response.streaming:
-            stream = _streamed_async if response.is_async else _streamed
-            response.streaming_content = stream(request, response.streaming_content, queries)
+        # A file is sent by the server itself.
+        if getattr(response, "streaming", False) and getattr(response, "file_to_stream", None) is None:
+            _follow(count, response)
             is_streamed = True
-    with shielded(None, None):
-        if TIMING in request.headers and _may_see_times(request):
-            timing = f'db;dur={queries.seconds * 1000:.1f};desc="{queries.count} queries"'
-            response.headers["Server-Timing"] = ", ".join(filter(None, [response.headers.get("Server-Timing"), timing]))
     if not is_streamed:
-        _warn(request, queries)
-    return response  # type: ignore[no-any-return]
+        _finish(count)
+    return response
 
 
-def _may_see_times(request: HttpRequest) -> bool:
-    """Tell whether whoever asks may know how long the database took: it tells more than a count."""
-    user = getattr(request, "user", None)
-    return conf.is_debugging() or bool(user is not None and user.is_active and user.is_staff)
+def _may_be_timed(request: Any) -> bool:
+    """Tell whether a request asks for its times, and may: how long a query takes tells what is in a database."""
+    return conf.is_debugging() and ASKS in request.headers
 
 
-def _streamed(request: HttpRequest, content: Iterator[bytes], queries: Queries) -> Iterator[bytes]:
+def _timing(count: RequestCount) -> str:
+    whole = (perf_counter() - count.began) * 1000
+    return f'db;dur={count.seconds * 1000:.1f};desc="{count.queries} queries", total;dur={whole:.1f}'
+
+
+def _follow(count: RequestCount, response: Any) -> None:
+    content = response.streaming_content
+    response.streaming_content = _acounted(count, content) if response.is_async else _counted(count, content)
+    close = response.close
+
+    def close_and_finish() -> None:
+        try:
+            with _counting(count):
+                close()
+        finally:
+            _finish(count)
+
+    response.close = close_and_finish
+
+
+def _counted(count: RequestCount, content: Any) -> Iterator[Any]:
+    parts = iter(content)
     try:
         while True:
-            with executions.listening(queries):  # each part may be asked for in another context
-                part = next(content, None)
-            if part is None:
-                return
+            with _counting(count):
+                try:
+                    part = next(parts)
+                except StopIteration:
+                    return
             yield part
     finally:
-        _warn(request, queries)
+        _finish(count)
 
 
-async def _streamed_async(
-    request: HttpRequest, content: AsyncIterator[bytes], queries: Queries
-) -> AsyncIterator[bytes]:
+async def _acounted(count: RequestCount, content: Any) -> AsyncIterator[Any]:
+    parts = aiter(content)
     try:
         while True:
-            with executions.listening(queries):
-                part = await anext(content, None)
-            if part is None:
-                return
+            with _counting(count):
+                try:
+                    part = await anext(parts)
+                except StopAsyncIteration:
+                    return
             yield part
     finally:
-        _warn(request, queries)
+        _finish(count)
 
 
-def _warn(request: HttpRequest, queries: Queries) -> None:
-    """Warn of a request that ran too many queries."""
+def _finish(count: RequestCount) -> None:
+    """Warn of a request that is over, once."""
     with shielded(None, None):
+        if count.is_finished:
+            return
+        count.is_finished = True
         threshold = conf.current().query_threshold
-        if queries.count > threshold:
-            logs.many_queries(_view(request), queries.count, queries.seconds, threshold, queries.similar()[:_NAMED])
+        if count.queries > threshold:
+            seconds = perf_counter() - count.began
+            similar = [
+                {"sql": sql, "queries": found.queries, "seconds": found.seconds, "sent_from": found.sent_from}
+                for sql, found in count.repeated()
+            ]
+            logs.many_queries(_view(count.request), count.queries, threshold, count.seconds, seconds, similar)
 
 
-def _view(request: HttpRequest) -> str:
-    """Name the view of a request; its path may hold values, and is not shown."""
-    match = request.resolver_match
-    with suppress(AttributeError):
-        return f"{request.method} {match.route} ({match.view_name})"  # type: ignore[union-attr]
-    return f"{request.method} without a view"
+def _view(request: Any) -> str:
+    """Name a view and its route; never the path, which holds values."""
+    match = getattr(request, "resolver_match", None)
+    if match is None:
+        return f"{request.method} (no view)"
+    view = getattr(match.func, "view_class", match.func)
+    name = getattr(view, "__qualname__", type(view).__qualname__)
+    return f"{view.__module__}.{name} ({request.method} {match.route})"

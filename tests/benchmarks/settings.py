@@ -47,6 +47,8 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
 }
+#: The requests of H are to be counted, and not to be warned of.
+AUTOPREFETCH = {"QUERY_THRESHOLD": 1_000}
 TEMPLATES: list[dict[str, object]] = []
 
 #: zeal changes Django's classes for good, so its variants are measured in a process that has nothing but them.
