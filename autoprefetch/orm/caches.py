@@ -17,6 +17,7 @@ from copy import copy
 from typing import Any, Protocol
 
 from django.db.models import Model
+from django.db.models.base import ModelState
 
 from autoprefetch.orm import states
 from autoprefetch.plan.relations import Relation
@@ -48,6 +49,7 @@ class Ahead(Protocol):
 
 
 _set = dict.__setitem__
+_clear = dict.clear
 
 
 class WaitingCache(dict[str, Any]):
@@ -179,6 +181,23 @@ class WaitingCache(dict[str, Any]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return dict, (self.copy(),)
+
+
+def _leave(state: Any) -> None:
+    """Clear the cache of an instance that goes, if it has one; Django makes one in order to clear it."""
+    cache = state.__dict__.get("fields_cache")
+    if type(cache) is WaitingCache:
+        _clear(cache)
+        _clear(cache._waiting)
+    elif cache is not None:
+        cache.clear()
+
+
+def install() -> None:
+    """Take the place of `ModelState.__del__` (models/base.py), which only Django 6.1 has: it runs for each instance."""
+    state: Any = ModelState
+    if "__del__" in vars(state):
+        state.__del__ = _leave
 
 
 def renewed(instance: Any) -> Any:

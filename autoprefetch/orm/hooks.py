@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from threading import Lock
 
-from autoprefetch.orm import derivations, descriptors, querysets, replay, routes, scopes, sharing, statements, states
+from autoprefetch.orm import (
+    caches,
+    derivations,
+    descriptors,
+    querysets,
+    replay,
+    routes,
+    scopes,
+    sharing,
+    statements,
+    states,
+)
 from autoprefetch.orm.engine import Engine
 
 _installing = Lock()
@@ -22,6 +33,7 @@ def install(engine: Engine) -> bool:
         if _installed:
             return False
         states.install()
+        caches.install()
         routes.install(engine)
         scopes.install()
         descriptors.install(engine)
