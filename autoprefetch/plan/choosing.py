@@ -83,6 +83,7 @@ class _Planner:
     form_of: Callable[[Relation, type[Model]], Form]
     choices: Choices
     dropped: list[tuple[Path, str]] = field(default_factory=list)
+    relations: dict[Path, Relation] = field(default_factory=dict)
 
     @property
     def situation(self) -> Situation:
@@ -115,6 +116,9 @@ class _Planner:
             is_found = known.cache == known.name
             below = self.branches(target, path, _Level(self.form, is_callers=True)) if is_found else ()
             return Branch(path, known, target, Method.GIVEN, "the caller prefetches it", below=below)
+        self.relations[path] = known
+        if (above := self.relations.get(path[:-1])) and known.leads_back(above):
+            return Branch(path, known, target, Method.LAZY, "Django has put there what the row was loaded from")
         if reason := self.stays_lazy(known, path):
             return Branch(path, known, target, Method.LAZY, reason)
         return self.eager(known, target, path, level)
@@ -244,7 +248,7 @@ def plan_below(
         joined=frozenset((*path, *p) for p in form.joined),
         prefetched=frozenset((*path, *p) for p in form.prefetched),
     )
-    planner = _Planner(history.profile, history.totals.sizes, form, form_of, choices)
+    planner = _Planner(history.profile, history.totals.sizes, form, form_of, choices, relations={path: known})
     return Plan(
         form.model, planner.branches(form.model, path, _Level(form, known.known_columns)), tuple(planner.dropped)
     )

@@ -60,6 +60,14 @@ class Relation:
         """Whether it leads to any number of rows."""
         return self.kind in TO_MANY
 
+    def leads_back(self, above: Relation) -> bool:
+        """Tell whether it leads from what another relation loads to where that one starts, which Django then knows."""
+        if above.kind is Kind.ONE_TO_ONE:
+            is_back = self.kind is Kind.REVERSE_ONE_TO_ONE and self.known_columns == above.columns
+            return is_back and self.target is not None and self.target._meta.label == above.owner
+        is_back = self.kind in (Kind.FOREIGN_KEY, Kind.ONE_TO_ONE) and self.columns == above.known_columns
+        return is_back and above.kind in (Kind.REVERSE_FOREIGN_KEY, Kind.REVERSE_ONE_TO_ONE)
+
     @property
     def is_shared(self) -> bool:
         """Whether several rows may refer to the same row."""
@@ -160,7 +168,7 @@ def _columns(field: Any, kind: Kind) -> frozenset[str]:
 
 
 def _known_columns(field: Any, kind: Kind) -> frozenset[str]:
-    if kind is Kind.REVERSE_FOREIGN_KEY:
+    if kind in (Kind.REVERSE_FOREIGN_KEY, Kind.REVERSE_ONE_TO_ONE):
         return frozenset(local.attname for local in field.field.local_related_fields)
     if kind is Kind.GENERIC_RELATION:
         content_type = field.related_model._meta.get_field(field.content_type_field_name)

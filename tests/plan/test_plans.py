@@ -15,6 +15,7 @@ from autoprefetch.plan.forms import Form
 from autoprefetch.plan.plans import Method, Plan
 from autoprefetch.plan.relations import Relation
 from tests.library.models import Author, Book, Branch, Comment, Copy, Reader, Street
+from tests.library.models import Profile as AuthorProfile
 
 ORDERED = {"ordering": ("pk",)}
 LAZY, JOIN, PREFETCH, GIVEN = Method.LAZY, Method.JOIN, Method.PREFETCH, Method.GIVEN
@@ -84,6 +85,30 @@ def test_nothing_is_planned_for_what_is_not_known():
 def test_to_one_is_joined_and_to_many_is_prefetched(model, paths, expected):
     """With a total ordering, and where the relation permits it."""
     assert methods(planned(profile(*paths), model, **ORDERED)) == expected
+
+
+@pytest.mark.parametrize(
+    ("model", "paths"),
+    [
+        (Author, ["books", "books__author"]),
+        (Author, ["profile", "profile__author"]),
+        (AuthorProfile, ["author", "author__profile"]),
+    ],
+)
+def test_what_leads_back_stays_lazy(model, paths):
+    """Django has put the very instance there that the row was loaded from, and a join would put another."""
+    plan = planned(profile(*paths), model, **ORDERED)
+    assert methods(plan)[paths[0]] is not LAZY
+    assert methods(plan)[paths[1]] is LAZY
+    assert reason(plan, paths[1]) == "Django has put there what the row was loaded from"
+
+
+@pytest.mark.parametrize(
+    ("model", "paths"), [(Author, ["books", "books__translator"]), (Book, ["author", "author__books"])]
+)
+def test_what_leads_to_others_of_the_same_model_is_loaded_ahead(model, paths):
+    """Another foreign key to the same model leads elsewhere, and the rows of a foreign key have many others."""
+    assert LAZY not in methods(planned(profile(*paths), model, **ORDERED)).values()
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,7 @@ def test_the_tables_that_a_relation_reads_are_known(model, name, tables):
         (Book, "author", {"author_id"}, set()),
         (Book, "imprint", {"imprint_id"}, set()),
         (Author, "books", set(), {"author_id"}),
-        (Author, "profile", set(), set()),
+        (Author, "profile", set(), {"author_id"}),
         (Book, "comments", set(), {"content_type_id", "object_id"}),
         (Comment, "subject", {"content_type_id", "object_id"}, set()),
     ],

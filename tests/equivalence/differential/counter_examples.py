@@ -267,3 +267,32 @@ kept(
                 out(lambda: r2)
     """,
 )
+kept(
+    "a parent that its children lead back to",
+    """
+    for r1 in auto(Publisher.objects.all(), name="1").filter(name="a").annotate(n=Count("imprints")).filter(name="a"):
+        for r3 in each(lambda: r1.imprints.all()):
+            out(lambda: r3)
+            out(lambda: r3.publisher)
+            r3.publisher_id = 1
+            write(lambda: r3.save())
+            out(lambda: r3.publisher)
+    """,
+    size=5,
+)
+kept(
+    "one-to-one relations that lead back",
+    """
+    for r1 in auto(Author.objects.all(), name="1"):
+        out(lambda: r1.profile)
+        out(lambda: r1.profile.author)
+        r1.profile.author_id = 1
+        out(lambda: r1.profile.author)
+    for r2 in auto(Profile.objects.all(), name="2"):
+        out(lambda: r2.author)
+        out(lambda: r2.author.profile)
+        r2.author_id = 1
+        out(lambda: r2.author.profile)
+    """,
+    size=5,
+)
