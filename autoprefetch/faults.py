@@ -54,10 +54,10 @@ def quarantine(standing: Standing | None, fault: Exception) -> None:
     else:
         is_known = _is_known(fault)
     if not is_known:
-        name = standing.site.name if standing else "autoprefetch"
         with suppress(Exception):  # a log handler that fails must not fail the caller
+            name = standing.site.name if standing else "autoprefetch"
             logs.faulted(name, fault)
-        tell(fault_quarantined, standing.model if standing else None, name, fault=fault)
+            tell(fault_quarantined, standing.model if standing else None, name, fault=fault)
 
 
 _known: set[tuple[type, str, int]] = set()

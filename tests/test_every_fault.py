@@ -55,7 +55,8 @@ EXEMPT = {
     "it is a dict of Django's, and the comparison of numbers in it": (
         "orm.caches.WaitingCache.__missing__ orm.caches.WaitingCache._waits orm.caches.WaitingCache.__contains__ "
         "orm.caches.WaitingCache.clear orm.caches.WaitingCache.__setitem__ "
-        "observe.epochs.Freshness.are_stale observe.epochs.Freshness.hands_out"
+        "observe.epochs.Freshness.are_stale observe.epochs.Freshness.hands_out observe.epochs.Freshness.count_use "
+        "orm.caches.count_use"
     ),
     "it is the fetch mode of Django 6.1, which leads to Django's own fetch": (
         "orm.states._attribute orm.states._fetched orm.states._Tracked.fetch orm.states._Tracked.load_column"
