@@ -248,6 +248,7 @@ class Evaluations(Streaming):
         """Forget everything."""
         epochs.resume()
         writes.forget()
+        reading.forget()
         forget()
         self.collector = Collector(self.store, self.news_failed)  # recordings of before tell the old one
         self.store.clear()

@@ -94,6 +94,13 @@ def end() -> None:
             reading.end()
 
 
+def forget() -> None:
+    """Watch no more, and count nothing of what was read."""
+    if (reading := _current) is not None:
+        reading.until = 0.0
+        end()
+
+
 def _renew_lock() -> None:
     global _lock  # noqa: PLW0603  (another thread may have held it when the process forked)
     _lock = Lock()

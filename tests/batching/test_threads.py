@@ -1,6 +1,5 @@
 """Threads: none sees what another one's batch has brought."""
 
-import gc
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import pytest
 from django.db import connection, connections
 
-from autoprefetch import auto, override, report
+from autoprefetch import auto, override, report, reset
 from tests.databases import count_queries
 from tests.library.data import day
 from tests.library.models import Author, Book
@@ -131,8 +130,7 @@ def test_a_batch_in_a_transaction_is_not_seen_outside() -> None:
 @pytest.mark.usefixtures("on_postgresql")
 def test_threads_agree_on_which_columns_are_read() -> None:
     """Whoever comes first watches, all the others work as always, and whoever comes last leaves the models alone."""
-    gc.collect()
-    report()  # what the tests before have left is watched no longer
+    reset()
     before = {model: dict(vars(model)) for model in (Author, Book)}
 
     def read(number: int) -> Any:

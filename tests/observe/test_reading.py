@@ -31,9 +31,7 @@ def nothing_is_watched(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(columns, "_watched", {})
     before = {model: dict(vars(model)) for model in (Book, Author, Film)}
     yield
-    if reading._current is not None:
-        reading._current.until = 0.0
-    reading.end()
+    reading.forget()
     assert reading._current is None
     assert {model: dict(vars(model)) for model in before} == before
 
