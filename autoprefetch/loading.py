@@ -64,7 +64,7 @@ class Loading:
             return None
         try:
             return recalling.recalled_one(instance, name)
-        except Exception:
+        except Exception:  # `shielded` decides about it; to enter that for each recall would cost as much as the recall
             with shielded(self.standing_of(instance), instance._state.db):
                 raise
         return None  # a fault, see `shielded`
@@ -110,7 +110,7 @@ class Loading:
             return False
         try:
             return recalling.recalled(derivation, queryset)
-        except Exception:
+        except Exception:  # as above
             with shielded(self.standing_of(derivation.instance), queryset.db):
                 raise
         return False  # a fault, see `shielded`

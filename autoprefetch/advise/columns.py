@@ -15,7 +15,7 @@ _NONE: frozenset[str] = frozenset()
 def unread(
     model: type[Model], read: Columns, used: Iterable[Path], deferred: frozenset[str] = _NONE
 ) -> Mapping[Path, tuple[str, ...]]:
-    """Return the columns at each path that no watched evaluation has read, where there are any.
+    """Return the columns at each path that no inspected evaluation has read, where there are any.
 
     Keys are left out: primary keys, and the columns by which a relation is followed that is used.
 

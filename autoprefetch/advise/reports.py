@@ -109,7 +109,7 @@ class CallSiteReport:
 
     @property
     def unread_columns(self) -> Mapping[str, tuple[str, ...]]:
-        """The columns that no watched evaluation has read (names of fields), by lookup; "" is the model itself."""
+        """The columns that no inspected evaluation has read (names of fields), by lookup; "" is the model itself."""
         if self.plan is None or self.gone:
             return {}
         found = unread(self.plan.model, self.totals.columns, self.profile.usages, self.deferred)
@@ -164,7 +164,7 @@ class CallSiteReport:
             "queries_warm": self.profile.measured_queries,
             "saved_queries": self.saved_queries,
             "saved_seconds_estimated": round(self.saved_seconds, 3),
-            "evaluations_watched": self.totals.watched,
+            "evaluations_inspected": self.totals.inspected,
             "unread_columns": {lookup: list(names) for lookup, names in self.unread_columns.items()},
             "quarantined": self.quarantined,
             "gone": self.gone,

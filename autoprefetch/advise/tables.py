@@ -55,11 +55,11 @@ def _section(site: CallSiteReport) -> Iterator[str]:
 
 
 def _unread(site: CallSiteReport) -> str:
-    """Name the columns that are loaded for nothing, with how often it was watched; "" where there are none."""
+    """Name the columns that are loaded for nothing, with how often it was inspected; "" where there are none."""
     columns = "; ".join(
         f"{lookup}: {', '.join(names)}" if lookup else ", ".join(names) for lookup, names in site.unread_columns.items()
     )
-    return f"never read in {_counted(site.totals.watched, 'evaluation')} watched: {columns}" if columns else ""
+    return f"never read in {_counted(site.totals.inspected, 'evaluation')} inspected: {columns}" if columns else ""
 
 
 def _site_cells(site: CallSiteReport) -> list[str]:

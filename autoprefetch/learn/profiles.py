@@ -138,7 +138,7 @@ class Profile:
     Attributes:
         evaluations: how often it was evaluated.
         failed: evaluations whose request ended in an error; what they did not use may have been used otherwise.
-        watched: evaluations of which it is known which columns they read.
+        inspected: evaluations of which it is known which columns they read.
         uncounted: evaluations whose accesses were not counted, because only a sample is.
         rows: instances that the root queries returned.
         own_queries: queries of the caller's own queryset, its prefetches among them.
@@ -147,7 +147,7 @@ class Profile:
         usages: the usage of each path.
         written: tables that were written to while an evaluation's instances were in use, with how often.
         sizes: the sizes of the sets that to-many paths and derived queries brought.
-        columns: the columns that were ever read, in the evaluations that were watched.
+        columns: the columns that were ever read, in the evaluations that were inspected.
     """
 
     evaluations: float = 0
@@ -159,7 +159,7 @@ class Profile:
     written: Mapping[str, float] = field(default_factory=dict)
     failed: float = 0
     uncounted: float = 0
-    watched: float = 0
+    inspected: float = 0
     sizes: Mapping[Path, Sizes] = field(default_factory=dict)
     columns: Columns = field(default_factory=dict)
 

@@ -79,7 +79,7 @@ class PeerGroup:
     Instances refer to their group; a group refers to them weakly, so that one live row keeps no other alive.
 
     Attributes:
-        read: the columns that were read (attnames), while that is watched.
+        read: the columns that were read (attnames), while that is inspected.
     """
 
     __slots__ = (

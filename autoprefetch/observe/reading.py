@@ -1,6 +1,6 @@
-"""Reading: which columns of the instances of an evaluation are read; one evaluation at a time is watched.
+"""Reading: which columns of the instances of an evaluation are read; one evaluation at a time is inspected.
 
-An evaluation is watched until its rows are gone, or given up after a while if somebody keeps them.
+An evaluation is inspected until its rows are gone, or given up after a while if somebody keeps them.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from autoprefetch.observe.recordings import Recording
 from autoprefetch.orm import columns
 
 LONGEST = 5.0
-"""How long an evaluation is watched at the most; what was seen until then counts for nothing (seconds)."""
+"""How long an evaluation is inspected at the most; what was seen until then counts for nothing (seconds)."""
 
 
 def is_due(evaluations: int) -> bool:
-    """Tell whether an evaluation is to be watched: often at first, and less and less often later.
+    """Tell whether an evaluation is to be inspected: often at first, and less and less often later.
 
     Args:
         evaluations: its number at this call site in this process, from 1; the first is busy enough.
@@ -44,9 +44,9 @@ class Reading:
         """Return where the reads of the instances at a path are collected; None where they cannot be."""
         with _lock:
             if model not in self._models:
-                if self.is_ended or not columns.may_be_watched(model):
+                if self.is_ended or not columns.may_be_inspected(model):
                     return None
-                self._models[model] = columns.watch(model)
+                self._models[model] = columns.inspect(model)
             names = {field.attname for field in model._meta.concrete_fields}
             return self._columns.setdefault(path, names - self._models[model].keys())  # for all we know they are read
 
@@ -55,7 +55,7 @@ class Reading:
         return not len(self.recording.groups) or time.monotonic() > self.until
 
     def end(self) -> None:
-        """Watch no more, and have it counted what was read."""
+        """Inspect no more, and have it counted what was read."""
         self.is_ended = True
         self.recording.reading = None
         for model, before in self._models.items():
@@ -75,7 +75,7 @@ _current: Reading | None = None
 
 
 def begin(recording: Recording) -> None:
-    """Watch an evaluation whose rows are to be made peers now, unless another one is being watched."""
+    """Inspect an evaluation whose rows are to be made peers now, unless another one is being inspected."""
     global _current  # noqa: PLW0603
     with _lock:
         if _current is None:
@@ -83,7 +83,7 @@ def begin(recording: Recording) -> None:
 
 
 def end() -> None:
-    """End what is being watched, if that is over."""
+    """End what is being inspected, if that is over."""
     global _current  # noqa: PLW0603
     reading = _current
     if reading is None or not reading.is_over():
@@ -95,7 +95,7 @@ def end() -> None:
 
 
 def forget() -> None:
-    """Watch no more, and count nothing of what was read."""
+    """Inspect no more, and count nothing of what was read."""
     if (reading := _current) is not None:
         reading.until = 0.0
         end()

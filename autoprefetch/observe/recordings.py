@@ -49,7 +49,7 @@ class Recording:
         number: the number of the evaluation in the life of the process.
         era: the era in which it counts.
         began_at: the number of the last write before the root query.
-        reading: watches which columns are read; None in most evaluations.
+        reading: inspects which columns are read; None in most evaluations.
         loaded_ahead_at: the number of the last write before the latest rows were prefetched.
     """
 
@@ -107,7 +107,7 @@ class Recording:
         self._has_news = False
         self._tally = Tally()
         self._written = Written()
-        self._new = dict.fromkeys(("rows", "queries", "own", "failed", "watched"), 0)
+        self._new = dict.fromkeys(("rows", "queries", "own", "failed", "inspected"), 0)
         self._new |= {"evaluations": 1, "warm": int(bool(eager)), "uncounted": int(not is_counted)}
 
     @property
@@ -208,7 +208,7 @@ class Recording:
     def read(self, columns: Mapping[Path, frozenset[str]]) -> None:
         """Take note of the columns that were read at each path (attnames), now that all instances are gone."""
         self._columns = columns
-        self._new["watched"] = 1
+        self._new["inspected"] = 1
         self._tell()
 
     def failed(self) -> None:
@@ -245,7 +245,7 @@ class Recording:
             own_queries=new["own"],
             warm=new["warm"],
             warm_queries=new["queries"] if self._eager else 0,
-            watched=new["watched"],
+            inspected=new["inspected"],
             usages=self._new_usages() if self.is_counted else {},
             written=self._written.take(),
             sizes=self._tally.sizes() if self.is_counted else {},

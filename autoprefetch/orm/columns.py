@@ -1,15 +1,16 @@
 """Columns: for a while, the attributes of a model tell which of its loaded columns are read.
 
 The class attribute of a column is a `DeferredAttribute` without `__set__` (query_utils.py, Django 5.2 to 6.1), so
-Python finds a loaded value in the instance itself and asks nobody. While a model is watched, a descriptor that does
+Python finds a loaded value in the instance itself and asks nobody. While a model is inspected, a descriptor that does
 have one stands in its place, and passes everything on. Columns with another class attribute, such as files, cannot be
-watched. Neither can what reads the `__dict__` of an instance; pickles and copies are seen by `states.py`.
+inspected. Neither can what reads the `__dict__` of an instance; pickles and copies are seen by `states.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from django.db.models import Model
 from django.db.models.fields.related_descriptors import ForeignKeyDeferredAttribute
@@ -18,12 +19,12 @@ from django.db.models.query_utils import DeferredAttribute
 from autoprefetch.orm import states
 
 TIMES = 100
-"""How often a model is watched in a process: Python stops caching the attributes of classes that change too often."""
+"""How often a model is inspected in a process: Python stops caching the attributes of classes that change too often."""
 
-_watched: dict[type[Model], int] = {}
+_inspected: WeakKeyDictionary[type[Model], int] = WeakKeyDictionary()
 
 
-class _Watched(DeferredAttribute):
+class _Inspected(DeferredAttribute):
     """Stands in for the class attribute of a column, and has its peer group told of each read."""
 
     def __init__(self, plain: DeferredAttribute) -> None:
@@ -42,7 +43,7 @@ class _Watched(DeferredAttribute):
         return loaded[self.name] if self.name in loaded else self.plain.__get__(instance, cls)
 
 
-class _Column(_Watched):
+class _Column(_Inspected):
     """Of a column that can be set and deleted in the instance."""
 
     def __set__(self, instance: Any, value: Any) -> None:
@@ -55,32 +56,32 @@ class _Column(_Watched):
         del instance.__dict__[self.name]
 
 
-class _Key(_Watched):
+class _Key(_Inspected):
     """Of the column of a foreign key, which forgets the related row when it is set, and cannot be deleted."""
 
     def __set__(self, instance: Any, value: Any) -> None:
         self.plain.__set__(instance, value)  # type: ignore[attr-defined]
 
 
-_WATCHED_BY: dict[type, type[_Watched]] = {DeferredAttribute: _Column, ForeignKeyDeferredAttribute: _Key}
+_INSPECTED_BY: dict[type, type[_Inspected]] = {DeferredAttribute: _Column, ForeignKeyDeferredAttribute: _Key}
 
 
-def may_be_watched(model: type[Model]) -> bool:
-    """Tell whether a model was not watched too often yet."""
-    return _watched.get(model, 0) < TIMES
+def may_be_inspected(model: type[Model]) -> bool:
+    """Tell whether a model was not inspected too often yet."""
+    return _inspected.get(model, 0) < TIMES
 
 
-def watch(model: type[Model]) -> dict[str, Any]:
-    """Watch a model from now on.
+def inspect(model: type[Model]) -> dict[str, Any]:
+    """Inspect a model from now on.
 
     Returns:
-        what is to be given to `leave`: what the class itself had under the name of each watched column.
+        what is to be given to `leave`: what the class itself had under the name of each inspected column.
     """
-    _watched[model] = _watched.get(model, 0) + 1
-    watched = {name: _WATCHED_BY[type(plain)](plain) for name, plain in _plain(model)}
+    _inspected[model] = _inspected.get(model, 0) + 1
+    inspected = {name: _INSPECTED_BY[type(plain)](plain) for name, plain in _plain(model)}
     before: dict[str, Any] = {}
     try:
-        for name, descriptor in watched.items():
+        for name, descriptor in inspected.items():
             before[name] = model.__dict__.get(name)
             setattr(model, name, descriptor)
     except BaseException:  # also where a person interrupts; nobody would make it undone
@@ -90,7 +91,7 @@ def watch(model: type[Model]) -> dict[str, Any]:
 
 
 def leave(model: type[Model], before: dict[str, Any]) -> None:
-    """Make the attributes of a model as they were before it was watched."""
+    """Make the attributes of a model as they were before it was inspected."""
     for name, plain in before.items():
         if plain is None:
             if name in model.__dict__:  # it inherits it
@@ -102,5 +103,5 @@ def leave(model: type[Model], before: dict[str, Any]) -> None:
 def _plain(model: type[Model]) -> Iterator[tuple[str, Any]]:
     for field in model._meta.concrete_fields:
         plain = next((cls.__dict__[field.attname] for cls in model.__mro__ if field.attname in cls.__dict__), None)
-        if type(plain) in _WATCHED_BY:
+        if type(plain) in _INSPECTED_BY:
             yield field.attname, plain

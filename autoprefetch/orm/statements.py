@@ -92,7 +92,7 @@ def _watched(plain: Callable[..., Any], engine: Engine) -> Callable[..., Any]:
         state[_EXPECTED] = None  # an execute wrapper of the caller may run statements of its own in between
         try:
             return plain(self, sql, *args, **kwargs)
-        except Exception:
+        except Exception:  # each driver has its own, and so have wrappers of the caller; it is raised again
             if self.db.in_atomic_block:
                 engine.wrote(lambda: EVERYTHING)  # it may be broken, and whatever is asked next has to raise that
             raise

@@ -52,7 +52,7 @@ class QueryCountMiddleware:
         try:
             with _counting(count):
                 response = self.get_response(request)
-        except BaseException:
+        except BaseException:  # whatever ends the request ends its count; it is raised again
             _finish(count)
             raise
         return _told(count, response)
@@ -68,7 +68,7 @@ class QueryCountMiddleware:
         try:
             with _counting(count):
                 response = await self.get_response(request)
-        except BaseException:
+        except BaseException:  # also where the task is cancelled; it is raised again
             _finish(count)
             raise
         return _told(count, response)

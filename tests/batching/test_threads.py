@@ -129,7 +129,7 @@ def test_a_batch_in_a_transaction_is_not_seen_outside() -> None:
 
 @pytest.mark.usefixtures("on_postgresql")
 def test_threads_agree_on_which_columns_are_read() -> None:
-    """Whoever comes first watches, all the others work as always, and whoever comes last leaves the models alone."""
+    """Whoever comes first inspects, all the others work as always, and whoever comes last leaves the models alone."""
     reset()
     before = {model: dict(vars(model)) for model in (Author, Book)}
 
@@ -142,7 +142,7 @@ def test_threads_agree_on_which_columns_are_read() -> None:
 
     expected = read(0)
     assert in_threads(read, 8) == [expected] * 8
-    watched = [site for site in report().call_sites if site.totals.watched]
-    assert watched
-    assert all(site.unread_columns[""][0] == "category" for site in watched)
+    inspected = [site for site in report().call_sites if site.totals.inspected]
+    assert inspected
+    assert all(site.unread_columns[""][0] == "category" for site in inspected)
     assert {model: dict(vars(model)) for model in before} == before

@@ -122,7 +122,7 @@ if pid:
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")  # as Windows
 def test_a_forked_worker_knows_what_was_learned_before_the_fork(tmp_path: Path) -> None:
     """As with gunicorn's preload: parent and child are both warm, each on a connection of its own."""
     script = tmp_path / "forking.py"

@@ -1,4 +1,4 @@
-"""Reading: columns that nobody reads are told for the advice, and a model that is watched works as it always does."""
+"""Reading: columns that nobody reads are told for the advice, and a model that is inspected works as it always does."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ ALL = {field.name for field in Book._meta.concrete_fields if not field.primary_k
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_watched(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """And each test may watch as often as it likes."""
-    monkeypatch.setattr(columns, "_watched", {})
+def nothing_is_inspected(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """And each test may inspect as often as it likes."""
+    monkeypatch.setattr(columns, "_inspected", {})
     before = {model: dict(vars(model)) for model in (Book, Author, Film)}
     yield
     reading.forget()
@@ -36,8 +36,8 @@ def nothing_is_watched(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     assert {model: dict(vars(model)) for model in before} == before
 
 
-def watched(read: Callable[[Any], object], source: Any = None, times: int = 2) -> None:
-    """Evaluate a call site so often; the second evaluation is watched, and then each whose number doubles."""
+def inspected(read: Callable[[Any], object], source: Any = None, times: int = 2) -> None:
+    """Evaluate a call site so often; the second evaluation is inspected, and then each whose number doubles."""
     for _ in range(times):
         rows = list(auto(Book.objects.order_by("pk") if source is None else source.all(), name="rows"))
         for row in rows:
@@ -48,12 +48,12 @@ def watched(read: Callable[[Any], object], source: Any = None, times: int = 2) -
 
 def unread(lookup: str = "") -> set[str]:
     [site] = report().call_sites
-    assert site.totals.watched
+    assert site.totals.inspected
     return set(site.unread_columns.get(lookup, ()))
 
 
 @pytest.mark.parametrize(("number", "expected"), [(1, False), (2, True), (3, False), (4, True), (6, False), (64, True)])
-def test_an_evaluation_is_watched_now_and_then(number: int, expected: bool) -> None:
+def test_an_evaluation_is_inspected_now_and_then(number: int, expected: bool) -> None:
     """Often while little is known, and rarely later."""
     assert reading.is_due(number) is expected
 
@@ -61,7 +61,7 @@ def test_an_evaluation_is_watched_now_and_then(number: int, expected: bool) -> N
 def test_what_is_read_is_no_advice() -> None:
     """The other columns are, save the key; no query differs."""
     with count_queries() as log:
-        watched(lambda book: (book.title, book.pages))
+        inspected(lambda book: (book.title, book.pages))
     assert len(log) == 2
     assert all('"summary"' in query for query in log.statements)
     assert unread() == ALL - {"title", "pages"}
@@ -69,24 +69,24 @@ def test_what_is_read_is_no_advice() -> None:
 
 def test_what_any_row_and_any_evaluation_reads_counts() -> None:
     """However seldom."""
-    watched(lambda book: book.title if book.pk % 7 else book.summary)
+    inspected(lambda book: book.title if book.pk % 7 else book.summary)
     assert unread() == ALL - {"title", "summary"}
-    watched(lambda book: book.pages)
+    inspected(lambda book: book.pages)
     assert unread() == ALL - {"title", "summary", "pages"}
-    assert report().call_sites[0].totals.watched == 2
+    assert report().call_sites[0].totals.inspected == 2
 
 
-def test_related_rows_are_watched_too() -> None:
+def test_related_rows_are_inspected_too() -> None:
     """By their path; a key that is followed is needed."""
-    watched(lambda book: (book.title, book.author.name, [tag.name for tag in book.tags.all()]))
+    inspected(lambda book: (book.title, book.author.name, [tag.name for tag in book.tags.all()]))
     assert unread() == ALL - {"title", "author"}
     assert unread("author") == {"archive", "mentor"}
     assert unread("tags") == set()
 
 
-def test_a_parent_of_inherited_rows_is_watched_by_its_child() -> None:
+def test_a_parent_of_inherited_rows_is_inspected_by_its_child() -> None:
     """Whose attributes it has."""
-    watched(lambda film: film.title, Film.objects.order_by("pk"))
+    inspected(lambda film: film.title, Film.objects.order_by("pk"))
     [site] = report().call_sites
     assert "title" not in site.unread_columns[""]
     assert site.unread_columns[""]
@@ -95,17 +95,17 @@ def test_a_parent_of_inherited_rows_is_watched_by_its_child() -> None:
 @pytest.mark.parametrize("read", [pickle.dumps, copy.copy, copy.deepcopy, lambda book: book.save()])
 def test_whoever_copies_a_row_reads_all_of_it(read: Callable[[Any], object]) -> None:
     """What becomes of the copy is not known."""
-    watched(read)
+    inspected(read)
     assert unread() == set()
 
 
 def test_what_the_caller_does_not_load_is_no_advice() -> None:
     """And what it loads without need is."""
-    watched(lambda book: book.title, Book.objects.only("title", "pages").order_by("pk"))
+    inspected(lambda book: book.title, Book.objects.only("title", "pages").order_by("pk"))
     assert unread() == {"pages"}
 
 
-def test_a_watched_row_works_as_any_other() -> None:
+def test_an_inspected_row_works_as_any_other() -> None:
     """It is set, deleted, deferred, compared and asked for its attributes as always."""
     plain = list(Book.objects.only("title", "author").order_by("pk")[:2])
     seen: list[Any] = []
@@ -138,8 +138,8 @@ def test_a_watched_row_works_as_any_other() -> None:
         seen.clear()
         for number, book in enumerate(rows):
             use(book, is_first=not number)
-    is_watched = reading._current is not None
-    assert is_watched
+    is_inspected = reading._current is not None
+    assert is_inspected
     assert seen == expected
     del rows, book
     gc.collect()  # the errors refer to what raised them
@@ -147,14 +147,14 @@ def test_a_watched_row_works_as_any_other() -> None:
 
 
 def test_rows_that_are_kept_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody knows what will be read of them; the model is watched no longer."""
+    """Nobody knows what will be read of them; the model is inspected no longer."""
     monkeypatch.setattr(reading, "LONGEST", 0.0)
     kept = [list(auto(Book.objects.order_by("pk"), name="rows")) for _ in range(2)]
     assert reading._current is not None
     request_finished.send(None)
     assert reading._current is None
     assert kept[1][0].title
-    assert report().call_sites[0].totals.watched == 0
+    assert report().call_sites[0].totals.inspected == 0
 
 
 def test_related_rows_that_outlive_the_others_are_waited_for() -> None:
@@ -169,7 +169,7 @@ def test_related_rows_that_outlive_the_others_are_waited_for() -> None:
     assert "archive" in unread("author")
 
 
-def test_one_evaluation_is_watched_at_a_time() -> None:
+def test_one_evaluation_is_inspected_at_a_time() -> None:
     """The others go on as they are."""
     for _ in range(2):
         for book in auto(Book.objects.order_by("pk"), name="outer"):
@@ -177,12 +177,12 @@ def test_one_evaluation_is_watched_at_a_time() -> None:
                 assert author.name
             assert book.title
     del book, author
-    found = {site.key.partition(" ")[0]: site.totals.watched for site in report().call_sites}
+    found = {site.key.partition(" ")[0]: site.totals.inspected for site in report().call_sites}
     assert found == {"outer": 0, "inner": 5}  # of two and of thirty-two evaluations
 
 
 @pytest.mark.parametrize("mode", ["apply", "strict"])
-def test_where_nothing_is_learned_nothing_is_watched(mode: str) -> None:
+def test_where_nothing_is_learned_nothing_is_inspected(mode: str) -> None:
     """Every evaluation costs the same."""
     with override(MODE=mode):
         rows = [list(auto(Book.objects.order_by("pk"), name="rows")) for _ in range(3)]
@@ -190,9 +190,9 @@ def test_where_nothing_is_learned_nothing_is_watched(mode: str) -> None:
     assert rows
 
 
-def test_a_model_is_watched_a_number_of_times_only(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_is_inspected_a_number_of_times_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Python caches the attributes of no class that changes all the time."""
     monkeypatch.setattr(columns, "TIMES", 2)
-    watched(lambda book: book.title, times=64)
-    assert columns._watched == {Book: 2}
-    assert report().call_sites[0].totals.watched == 2
+    inspected(lambda book: book.title, times=64)
+    assert columns._inspected == {Book: 2}
+    assert report().call_sites[0].totals.inspected == 2

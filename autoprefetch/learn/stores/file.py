@@ -151,7 +151,7 @@ class FileStore:
                 os.fsync(file.fileno())
             beside.chmod(self.path.stat().st_mode & 0o777 if self.path.exists() else 0o644)
             beside.replace(self.path)
-        except BaseException:
+        except BaseException:  # also where a person interrupts: half a file is of no use; it is raised again
             beside.unlink(missing_ok=True)
             raise
         _sync_folder(self.path.parent)

@@ -12,6 +12,7 @@ BUDGET = 200
 """Programs within which a mutant has to be found."""
 
 
+# Neither the default nor any run of CI asks for so few; a person who does wants a short answer about programs alone.
 @pytest.mark.skipif(PROGRAMS < BUDGET, reason=f"AUTOPREFETCH_PROGRAMS asks for {PROGRAMS}, too few to find a mutant")
 @pytest.mark.django_db
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
