@@ -8,7 +8,7 @@ import pytest
 from asgiref.sync import async_to_sync
 
 import autoprefetch
-from tests.databases import ALIASES, MISSING, REQUIRED
+from tests.databases import ALIASES, MISSING, ONLY_SERVERS, REQUIRED
 from tests.library import data
 from tests.routers import on_database
 
@@ -30,12 +30,21 @@ def database(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-django, which sorts the tests by their marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         callspec = getattr(item, "callspec", None)
         if callspec and "database" in callspec.params:
             allow_database(item, ALIASES[callspec.params["database"]])
         skip_without_databases(item)
+    if ONLY_SERVERS:
+        config.hook.pytest_deselected(items=[item for item in items if databases_of(item) <= {"default"}])
+        items[:] = [item for item in items if databases_of(item) - {"default"}]
+
+
+def databases_of(item: pytest.Item) -> set[str]:
+    """Return the aliases that a test may use."""
+    marks = (mark.kwargs.get("databases", []) for mark in item.iter_markers("django_db"))
+    return {alias for databases in marks for alias in (databases if databases != "__all__" else ALIASES.values())}
 
 
 def allow_database(item: pytest.Item, alias: str) -> None:

@@ -18,6 +18,7 @@ ALIASES = {"sqlite": "default", "postgresql": "postgresql", "mariadb": "mariadb"
 
 #: Some runs, of further versions, are asked to leave the servers alone.
 ONLY_SQLITE = bool(os.environ.get("AUTOPREFETCH_ONLY_SQLITE"))
+ONLY_SERVERS = bool(os.environ.get("AUTOPREFETCH_ONLY_SERVERS"))  # where another run has had SQLite already
 REQUIRED = not ONLY_SQLITE and bool(os.environ.get("AUTOPREFETCH_REQUIRE_DATABASES"))
 
 #: Runs at the same time, as those of tox, must not meet in one test database.
