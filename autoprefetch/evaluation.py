@@ -119,7 +119,14 @@ class Evaluations(Streaming):
         if config.learns:
             standing.announce(eager)
         recording = Recording(
-            standing.site, queryset.model, eager, history, on_news, standing.watches, is_counted=counts
+            standing.site,
+            queryset.model,
+            eager,
+            history,
+            on_news,
+            standing.watches,
+            is_counted=counts,
+            forms=standing.tells(history.era),
         )
         return Run(standing, applied, recording)
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
 from django.db.models import Model
 
 from autoprefetch.advise import logs
-from autoprefetch.advise.chains import chain_of
+from autoprefetch.advise.chains import Chain, chain_of
 from autoprefetch.advise.reports import CallSiteReport
 from autoprefetch.advise.sources import names_at, source_of
 from autoprefetch.advise.suggestions import Suggestion, suggestion_for
@@ -13,59 +17,107 @@ from autoprefetch.advise.writing import DerivedQuery
 from autoprefetch.apply.standing import Standing
 from autoprefetch.learn.histories import History
 from autoprefetch.learn.profiles import Path, Profile, Usage, is_derived
+from autoprefetch.observe.callsites import Location
 from autoprefetch.orm.derivations import shape_of_chain
 from autoprefetch.plan.forms import target_of
-from autoprefetch.plan.plans import Plan
-from autoprefetch.plan.relations import relation
+from autoprefetch.plan.plans import Branch, Plan
+from autoprefetch.plan.relations import Relation, relation
 
 BY_SCOPE = "this line evaluates the queryset; append the code where the queryset is built."
 """The note for a call site without `auto()`."""
 
 
-def derived_queries(standing: Standing, profile: Profile, model: type[Model]) -> tuple[DerivedQuery, ...]:
+@dataclass(frozen=True, slots=True)
+class Advised:
+    """A call site that is advised.
+
+    Attributes:
+        name: its name for people.
+        origin: where `auto()` is called; with `SCOPE`, what evaluates; None where nobody knows.
+        manager: the name of the manager where a model class was given to `auto()`, else "".
+        by_scope: whether nobody called `auto()`.
+        below: returns what is joined to a derived query, given its path, its relation and its queryset.
+    """
+
+    name: str
+    origin: Location | None
+    manager: str
+    by_scope: bool
+    below: Callable[[Path, Relation, Any], tuple[Branch, ...]]
+
+
+def advised(standing: Standing) -> Advised:
+    """Return a call site of this process as one that is advised."""
+
+    def below(path: Path, known: Relation, queryset: Any) -> tuple[Branch, ...]:
+        plan = standing.below.get(path)
+        return plan.branches if plan else ()
+
+    return Advised(standing.site.name, standing.site.origin, standing.mark.manager, standing.mark.by_scope, below)
+
+
+def derived_queries(site: Advised, profile: Profile, model: type[Model]) -> tuple[DerivedQuery, ...]:
     """Return the derived queries of a call site whose source was recognised with certainty."""
-    found = (_derived_query(standing, path, usage, model) for path, usage in profile.usages.items() if is_derived(path))
+    found = (
+        _derived_query(site, path, usage, chain, model)
+        for path, usage in profile.usages.items()
+        if is_derived(path) and (chain := chain_of(usage.built, accessor_of(path))) is not None
+    )
     return tuple(derived for derived in found if derived is not None)
 
 
-def _derived_query(standing: Standing, path: Path, usage: Usage, model: type[Model]) -> DerivedQuery | None:
-    owner = target_of(model, path[:-1])
-    name, _, shape = path[-1].rstrip(")").partition("(")
-    known = relation(owner, name) if owner is not None and not any(map(is_derived, _parents(path))) else None
-    chain = chain_of(usage.built, name)
-    if known is None or known.target is None or chain is None:
+def _derived_query(site: Advised, path: Path, usage: Usage, chain: Chain, model: type[Model]) -> DerivedQuery | None:
+    known = derived_from(model, path)
+    queryset = queryset_of(chain, known, path) if known is not None else None
+    if known is None or queryset is None:
         return None
-    queryset = known.target._default_manager.all()
+    is_ordered = chain.ending != "first" or queryset.ordered
+    below = site.below(path, known, queryset)
+    return DerivedQuery(path, known, chain, usage.first_access, is_ordered, below, usage.built)
+
+
+def accessor_of(path: Path) -> str:
+    """Return the attribute that a derived query starts from."""
+    return path[-1].partition("(")[0]
+
+
+def derived_from(model: type[Model], path: Path) -> Relation | None:
+    """Return the relation that a derived query starts from; None below another one, and where it is gone."""
+    owner = None if any(map(is_derived, _parents(path))) else target_of(model, path[:-1])
+    known = relation(owner, accessor_of(path)) if owner is not None else None
+    return known if known is not None and known.target is not None else None
+
+
+def queryset_of(chain: Chain, known: Relation, path: Path) -> Any:
+    """Return the queryset that a chain builds, of all parents; None when that is not the query of the path."""
+    target: Any = known.target
+    queryset = target._default_manager.all()
     for step in chain.steps:
         queryset = step.on(queryset)
-    is_ordered = queryset.ordered
-    if chain.ending == "first":
-        queryset = (queryset if is_ordered else queryset.order_by("pk"))[:1]
-    if shape_of_chain(queryset, chain.ending) != shape:
-        return None  # the queryset went on to be changed elsewhere
-    below = standing.below.get(path)
-    return DerivedQuery(path, known, chain, usage.first_access, is_ordered, below.branches if below else ())
+    one = (queryset if queryset.ordered else queryset.order_by("pk"))[:1] if chain.ending == "first" else queryset
+    # A queryset that went on to be changed elsewhere has another shape.
+    shape = path[-1].rstrip(")").partition("(")[2]
+    return queryset if shape_of_chain(one, chain.ending) == shape else None
 
 
 def _parents(path: Path) -> list[Path]:
     return [path[:size] for size in range(1, len(path))]
 
 
-def suggestion(standing: Standing, plan: Plan, profile: Profile) -> Suggestion | None:
+def suggestion(site: Advised, plan: Plan, profile: Profile) -> Suggestion | None:
     """Write the plan of a call site as code; None when it loads nothing ahead."""
-    origin, manager = standing.site.origin, standing.mark.manager
     # Where `SCOPE` made it automatic, the origin is what evaluates: it is not known where the queryset is built.
-    source = None if standing.mark.by_scope else source_of(origin)
+    source = None if site.by_scope or site.origin is None else source_of(site.origin)
     expression = source.expression if source else ""
     return suggestion_for(
         plan,
         profile,
-        call_site=standing.site.name,
+        call_site=site.name,
         call=source.call if source else "",
-        expression=f"{expression}.{manager}" if source and manager else expression,
-        names=names_at(origin),
-        derived=derived_queries(standing, profile, plan.model),
-        note=BY_SCOPE if standing.mark.by_scope else "",
+        expression=f"{expression}.{site.manager}" if source and site.manager else expression,
+        names=names_at(site.origin) if site.origin is not None else {},
+        derived=derived_queries(site, profile, plan.model),
+        note=BY_SCOPE if site.by_scope else "",
     )
 
 
@@ -76,7 +128,7 @@ def log_once(standing: Standing, plan: Plan, profile: Profile) -> None:
     if state == standing.advised:
         return  # reading and parsing the source again would cost more than the request
     standing.advised = state
-    made = suggestion(standing, plan, profile)
+    made = suggestion(advised(standing), plan, profile)
     if made is not None and made.code not in standing.logged:
         standing.logged = (*standing.logged, made.code)
         logs.suggested(made)

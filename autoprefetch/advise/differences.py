@@ -10,6 +10,7 @@ from django.db.models.constants import LOOKUP_SEP
 from autoprefetch.advise.keys import name_of, without_hash
 from autoprefetch.learn.histories import History
 from autoprefetch.learn.profiles import Path
+from autoprefetch.plan.costs import REPEATED
 
 NEW, UNUSED, EDITED = "new lazy loads", "not used", "edited"
 _REMEDIES = {
@@ -17,8 +18,6 @@ _REMEDIES = {
     UNUSED: "Have a test use it if production does.",
     EDITED: "What was learned of it is learned anew.",
 }
-REPEATED = 1.0
-"""Loads of a path in an evaluation up to which they are no repetition (queries)."""
 
 
 @dataclass(frozen=True, slots=True)

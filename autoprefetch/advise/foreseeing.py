@@ -1,8 +1,8 @@
 """Foreseeing: what is applied at a call site of which only the history is known, as a store keeps it.
 
-How a queryset is written is known to the processes that evaluate it, and a store may know of call sites that this
-process has never seen. So the plan is made for a plain queryset of the model, with a total ordering and without one;
-where the two differ, both are reported, beside the share of evaluations that did load ahead.
+A store may know of call sites that this process has never seen. It tells how their querysets are written; where it does
+not, the plan is made for a plain queryset of the model, with a total ordering and without one. Where a queryset is
+written in two ways that are loaded differently, both are reported, beside the share of evaluations that did load ahead.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from autoprefetch.apply import planning
 from autoprefetch.conf import Config
 from autoprefetch.learn.histories import History
 from autoprefetch.plan.forms import Form
+from autoprefetch.plan.traits import forms_from
 
 
 def report_of(known: Mapping[str, History], config: Config) -> Report:
@@ -44,5 +45,21 @@ def _report(key: str, history: History, config: Config) -> CallSiteReport:
     if model is None:
         gone = f"no installed model is called {label!r}"
         return CallSiteReport(name_of(key), key, label, history, None, "", gone=gone)
-    total, other = (planning.foreseen(history, form, config) for form in (Form(model, ordering=("pk",)), Form(model)))
-    return CallSiteReport(name_of(key), key, label, history, total, "", planning.situation_of(config), unordered=other)
+    written = written_as(model, history)
+    plan, *others = (planning.foreseen(history, form, config) for form in written)
+    return CallSiteReport(
+        name_of(key),
+        key,
+        label,
+        history,
+        plan,
+        "",
+        planning.situation_of(config),
+        deferred=frozenset().union(*(form.deferred for form in written)),
+        other=next((other for other in others if other != plan), None),
+    )
+
+
+def written_as(model: type[Model], history: History) -> list[Form]:
+    """Return the forms that the queryset of a call site has, one at the least."""
+    return forms_from(model, history.profile.forms) or [Form(model, ordering=("pk",)), Form(model)]

@@ -7,9 +7,35 @@ hash of its expression; the frames that evaluate it; the route; the model. One w
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 _STEP = " < "
 _HASH = re.compile(r"@[0-9a-f]{8}(?= < |$)")
+_ORIGIN = re.compile(r"(?P<module>[^:]+):(?P<function>.+)/(?P<step>[^/@]+#\d+[^/@]*)(@(?P<digest>[0-9a-f]{8}))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a queryset was made automatic, as a key tells it.
+
+    Attributes:
+        module: the module, or the name of a template.
+        function: the function, class or tag.
+        step: the call, with its number among those of the same name.
+        digest: the hash of its expression; "" where there is no `auto()`, or no source.
+    """
+
+    module: str
+    function: str
+    step: str
+    digest: str
+
+
+def origin_of(key: str) -> Origin | None:
+    """Return where a queryset was made automatic; None for a call site with a name of its own."""
+    first, *rest = key.split(_STEP)
+    found = _ORIGIN.fullmatch(first) if len(rest) > 1 else None
+    return Origin(found["module"], found["function"], found["step"], found["digest"] or "") if found else None
 
 
 def label_of(key: str) -> str:

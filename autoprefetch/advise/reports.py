@@ -65,7 +65,7 @@ class CallSiteReport:
         quarantined: why its plan was taken away; "" when it was not.
         situation: what the plan was made for.
         deferred: columns of the model that the caller does not load, where that is known here (attnames).
-        unordered: what is applied where the ordering of the query is not total, when that is not known here.
+        other: what is applied to its queryset written in another way, where there is more than one.
         below: what is applied to queries for each parent, where that is known here.
         gone: why nothing of it can be applied any more; "" when it can.
     """
@@ -78,7 +78,7 @@ class CallSiteReport:
     quarantined: str
     situation: Situation = DEFAULT
     deferred: frozenset[str] = frozenset()
-    unordered: Plan | None = None
+    other: Plan | None = None
     below: tuple[Plan, ...] = ()
     gone: str = ""
 
@@ -117,9 +117,9 @@ class CallSiteReport:
 
     def lines(self) -> Iterator[Line]:
         """Yield what is known of each path, parents first."""
-        planned, unordered = _branches(self.plan, *self.below), _branches(self.unordered)
+        planned, otherwise = _branches(self.plan, *self.below), _branches(self.other)
         for path in sorted(planned.keys() | self.profile.usages.keys()):
-            branch, other = planned.get(path), unordered.get(path)
+            branch, other = planned.get(path), otherwise.get(path)
             method, reason = _applied(branch, other) if branch else self._not_planned(path)
             yield Line(LOOKUP_SEP.join(path), method, reason, *self._figures(path, branch))
 
@@ -176,11 +176,11 @@ def _branches(*plans: Plan | None) -> dict[Path, Branch]:
     return {branch.path: branch for plan in plans if plan for branch in plan.walk()}
 
 
-def _applied(branch: Branch, unordered: Branch | None) -> tuple[str, str]:
-    """Say how a path is loaded and why, also where the ordering decides, which is known to the code only."""
-    if unordered is None or unordered.method is branch.method:
+def _applied(branch: Branch, other: Branch | None) -> tuple[str, str]:
+    """Say how a path is loaded and why, also where that depends on how the queryset is written."""
+    if other is None or other.method is branch.method:
         return str(branch.method), branch.reason
-    return f"{branch.method} or {unordered.method}", f"{branch.reason}; or, {unordered.reason}"
+    return f"{branch.method} or {other.method}", f"{branch.reason}; or, {other.reason}"
 
 
 def by_saving(site: CallSiteReport) -> tuple[float, int, str, str]:

@@ -10,7 +10,7 @@ from django.db.models import Count, Exists, Manager, Model, OuterRef, Prefetch
 from django.db.models.constants import LOOKUP_SEP
 
 from autoprefetch.advise.chains import Chain
-from autoprefetch.learn.profiles import Path
+from autoprefetch.learn.profiles import Path, Span
 from autoprefetch.plan.forms import target_of
 from autoprefetch.plan.plans import Branch, Method
 from autoprefetch.plan.relations import Kind, Relation
@@ -18,11 +18,23 @@ from autoprefetch.plan.relations import Kind, Relation
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A second change that the first one needs, at another line."""
+    """A second change that the first one needs, at another line.
+
+    Attributes:
+        place: where, for people.
+        replaces: the expression as it is written.
+        code: what to write in its place.
+        name: the attribute that the first change gives the instances.
+        receiver: the instance, as it is written.
+        span: a part of the expression, such as the call that builds its queryset.
+    """
 
     place: str
     replaces: str
     code: str
+    name: str = ""
+    receiver: str = ""
+    span: Span = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +48,7 @@ class DerivedQuery:
         place: where it was touched first.
         is_ordered: whether its queryset has an ordering.
         below: what is joined to it.
+        span: where it is built.
     """
 
     path: Path
@@ -44,6 +57,7 @@ class DerivedQuery:
     place: str
     is_ordered: bool
     below: tuple[Branch, ...]
+    span: Span = ()
 
 
 def quoted(text: str) -> str:
@@ -162,7 +176,7 @@ class Writer:
             access = f"next(iter({access}), None)"
         prefetch = self.imported("django.db.models", "Prefetch", Prefetch)
         code = f"{prefetch}({quoted(lookup)}, queryset={queryset}, to_attr={quoted(name)})"
-        return Change(Edit(query.place, query.chain.text, access), prefetch=code)
+        return Change(_edit(query, access, name), prefetch=code)
 
     def annotation(self, query: DerivedQuery, model: type[Model]) -> Change | None:
         """Write `count()` or `exists()` of a relation of the root model as an annotation."""
@@ -180,7 +194,7 @@ class Writer:
             value = f'{exists}({target}.filter({column}={outer}("pk")))'
         else:
             return None
-        edit = Edit(query.place, query.chain.text, f"{query.chain.receiver}.{name}")
+        edit = _edit(query, f"{query.chain.receiver}.{name}", name)
         return Change(edit, method=f".annotate({name}={value})")
 
 
@@ -191,6 +205,10 @@ class Change:
     edit: Edit
     prefetch: str = ""
     method: str = ""
+
+
+def _edit(query: DerivedQuery, code: str, name: str) -> Edit:
+    return Edit(query.place, query.chain.text, code, name, query.chain.receiver, query.span)
 
 
 def _free_name(model: type[Model], name: str, taken: set[str]) -> str:

@@ -86,6 +86,20 @@ def foreseen(history: History, form: Form, config: Config) -> Plan:
     return plan_for(history, form, _form_of_base, chosen)
 
 
+def foreseen_below(history: History, queryset: Any, path: Path, known: Relation, config: Config) -> tuple[Branch, ...]:
+    """Return what is joined to a derived query of such a call site.
+
+    Args:
+        history: what is known of the call site.
+        queryset: that of the derived query, of all parents.
+        path: where it is.
+        known: the relation that it is derived from.
+        config: the settings.
+    """
+    chosen = Choices(config.join_unordered, ahead=False, situation=situation_of(config), patterns=config.ignore)
+    return plan_below(history, forms.form_of(queryset), path, known, _form_of_base, chosen).branches
+
+
 def knows_below(history: History, path: Path) -> bool:
     """Tell whether it is known of relations below a path."""
     size = len(path)

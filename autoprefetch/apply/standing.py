@@ -19,6 +19,7 @@ from autoprefetch.plan.costs import FORGOTTEN
 from autoprefetch.plan.forms import Form
 from autoprefetch.plan.plans import Plan
 from autoprefetch.plan.relations import Relation
+from autoprefetch.plan.traits import told
 from autoprefetch.signals import plan_adopted, plan_dropped, tell
 
 STABLE = 64
@@ -29,6 +30,7 @@ SAMPLED = 4
 
 _FORMS = 16  # forms of a queryset that one call site keeps plans for
 
+_NO_FORMS: frozenset[str] = frozenset()
 
 _NOTHING: Mapping[Form | None, frozenset[Path]] = {}  # one for all call sites that load nothing ahead
 
@@ -46,6 +48,8 @@ class Standing:
         steady: evaluations in a row by the same plan, which used all of it, as far as that was counted.
         using: the database alias of its latest evaluation.
         on_slow: called when the batches of a path are given up.
+        told: the form of the queryset that was told last, and
+        told_in: in which era.
         derived: the derived queries that were batched, each with its form and the relation that it starts from.
         below: what is joined to them.
     """
@@ -60,6 +64,8 @@ class Standing:
     evaluations: int = 0
     steady: int = 0
     announced: Mapping[Form | None, frozenset[Path]] = field(default_factory=lambda: _NOTHING)
+    told: Form | None = None
+    told_in: int = -1
     idle: dict[Path, int] | None = None
     plans: dict[Hashable, Plan] = field(default_factory=dict)
     derived: dict[Path, tuple[Form, Relation]] = field(default_factory=dict)
@@ -90,6 +96,13 @@ class Standing:
         for signal, paths in ((plan_adopted, eager - before), (plan_dropped, before - eager)):
             if paths:
                 tell(signal, self.model, self.site.name, paths=sorted(map(LOOKUP_SEP.join, paths)))
+
+    def tells(self, era: int) -> frozenset[str]:
+        """Return how its queryset is written, as traits, when that was not told in an era yet; else nothing."""
+        if self.form is None or (self.told_in == era and self.told == self.form):
+            return _NO_FORMS
+        self.told, self.told_in = self.form, era
+        return told(self.form)
 
     def gave_up(self, path: Path, watch: Watch) -> None:
         """Have it told that the batches of a path are slower than lazy loads."""

@@ -19,8 +19,8 @@ FORMAT = 1
 
 _STEP = "/"  # in no name of an attribute, label of a model or hash of a shape
 _USAGE_COUNTS = tuple(f.name for f in fields(Usage) if f.name not in ("first_access", "built"))
-_MAPPINGS = ("usages", "written", "sizes", "columns")
-_PROFILE_COUNTS = tuple(f.name for f in fields(Profile) if f.name not in _MAPPINGS)
+_NO_COUNTS = ("usages", "written", "sizes", "columns", "forms")
+_PROFILE_COUNTS = tuple(f.name for f in fields(Profile) if f.name not in _NO_COUNTS)
 
 
 class UnreadableError(ValueError):
@@ -73,6 +73,8 @@ def _encoded_profile(profile: Profile) -> dict[str, Any]:
         values["sizes"] = {lookup(path): _encoded_sizes(sizes) for path, sizes in sorted(profile.sizes.items())}
     if profile.columns:
         values["columns"] = {lookup(path): sorted(names) for path, names in sorted(profile.columns.items())}
+    if profile.forms:
+        values["forms"] = sorted(profile.forms)
     return values
 
 
@@ -97,11 +99,13 @@ def _decoded_profile(values: object) -> Profile:
     written = _mapping(entry.pop("written", {}), "written")
     sizes = _mapping(entry.pop("sizes", {}), "sizes")
     columns = _mapping(entry.pop("columns", {}), "columns")
+    forms = entry.pop("forms", [])
     return Profile(
         usages={path_of(text): _decoded_usage(usage) for text, usage in usages.items()},
         written={table: _number(count) for table, count in written.items()},
         sizes={path_of(text): _decoded_sizes(values) for text, values in sizes.items()},
-        columns={path_of(text): _decoded_columns(names) for text, names in columns.items()},
+        columns={path_of(text): _decoded_texts(names, "columns") for text, names in columns.items()},
+        forms=_decoded_texts(forms, "forms"),
         **_decoded_counts(entry, _PROFILE_COUNTS),
     )
 
@@ -110,11 +114,11 @@ def _decoded_sizes(values: object) -> Sizes:
     return {_number(number): _number(count) for number, count in _mapping(values, "sizes").items()}
 
 
-def _decoded_columns(names: object) -> frozenset[str]:
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        msg = f"columns are {names!r:.60}, and a list of texts is read"
+def _decoded_texts(texts: object, what: str) -> frozenset[str]:
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        msg = f"{what} are {texts!r:.60}, and a list of texts is read"
         raise UnreadableError(msg)
-    return frozenset(names)
+    return frozenset(texts)
 
 
 def _decoded_usage(values: object) -> Usage:

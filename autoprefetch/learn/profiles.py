@@ -102,6 +102,7 @@ def _either(one: _Place, other: _Place) -> _Place:
 
 
 _EMPTY: frozenset[str] = frozenset()
+_FORMS = 16  # forms of its queryset that are known of a call site
 _NONE: Mapping[Any, Any] = {}  # one for all: most profiles have nothing in one of their mappings
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
@@ -120,6 +121,11 @@ def _merged(
 
 def _added(one: Sizes, other: Sizes) -> Sizes:
     return _merged(one, other, add)
+
+
+def _few(one: frozenset[str], other: frozenset[str]) -> frozenset[str]:
+    """Unite forms and keep the first of them, which are the same in whatever order they are united."""
+    return one if other <= one else frozenset(sorted(one | other)[:_FORMS])
 
 
 def _united(one: Columns, other: Columns) -> Columns:
@@ -148,6 +154,7 @@ class Profile:
         written: tables that were written to while an evaluation's instances were in use, with how often.
         sizes: the sizes of the sets that to-many paths and derived queries brought.
         columns: the columns that were ever read, in the evaluations that were inspected.
+        forms: how its querysets are written, as far as that matters for planning (see `plan/traits.py`).
     """
 
     evaluations: float = 0
@@ -162,6 +169,7 @@ class Profile:
     inspected: float = 0
     sizes: Mapping[Path, Sizes] = field(default_factory=dict)
     columns: Columns = field(default_factory=dict)
+    forms: frozenset[str] = _EMPTY
 
     def merged_with(self, delta: Self) -> Self:
         """Add what a recording showed, or another worker's profile."""
@@ -170,6 +178,7 @@ class Profile:
             written=_merged(self.written, delta.written, add),
             sizes=_merged(self.sizes, delta.sizes, _added),
             columns=_united(self.columns, delta.columns),
+            forms=_few(self.forms, delta.forms),
             **{name: getattr(self, name) + getattr(delta, name) for name in _SUMS},
         )
 
@@ -178,6 +187,7 @@ class Profile:
         return type(self)(
             usages={path: usage.weighted(weight) for path, usage in self.usages.items()},
             written={table: count * weight for table, count in self.written.items()},
+            forms=self.forms,
             **{name: getattr(self, name) * weight for name in _SUMS},
         )
 
@@ -193,7 +203,7 @@ class Profile:
     @property
     def lasting(self) -> Self:
         """What counts however old it is: the counts of the call site as a whole, sizes and columns."""
-        return replace(self, usages=_NONE, written=_NONE)
+        return replace(self, usages=_NONE, written=_NONE, forms=_EMPTY)
 
     @property
     def passing(self) -> Self:
@@ -230,4 +240,4 @@ class Profile:
         return self.warm_queries / self.warm if self.warm else None
 
 
-_SUMS = tuple(f.name for f in fields(Profile) if f.name not in ("usages", "written", "sizes", "columns"))
+_SUMS = tuple(f.name for f in fields(Profile) if f.name not in ("usages", "written", "sizes", "columns", "forms"))

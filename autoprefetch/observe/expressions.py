@@ -28,7 +28,7 @@ def call_at(origin: Location) -> tuple[str, str, ast.Call] | None:
         node = ast.parse(text, mode="eval").body
     except SyntaxError:
         return None
-    is_same = isinstance(node, ast.Call) and _name(node.func) in ("", origin.step.partition("#")[0])
+    is_same = isinstance(node, ast.Call) and called(node.func) in ("", origin.step.partition("#")[0])
     return (call, text, node) if isinstance(node, ast.Call) and is_same else None
 
 
@@ -38,10 +38,16 @@ def digest(origin: Location) -> str:
     It is the tree written out again, which is the same in each version of Python; `ast.dump` is not.
     """
     found = call_at(origin)
-    return sha256(ast.unparse(found[2]).encode()).hexdigest()[:_DIGITS] if found is not None else ""
+    return digest_of(found[2]) if found is not None else ""
 
 
-def _name(callee: ast.expr) -> str:
+def digest_of(node: ast.expr) -> str:
+    """Return what changes with a syntax tree."""
+    return sha256(ast.unparse(node).encode()).hexdigest()[:_DIGITS]
+
+
+def called(callee: ast.expr) -> str:
+    """Return the name of what is called; "" where it has none."""
     return callee.attr if isinstance(callee, ast.Attribute) else callee.id if isinstance(callee, ast.Name) else ""
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from autoprefetch.observe.reading import Reading
 
 _numbers = itertools.count()
+_NO_FORMS: frozenset[str] = frozenset()
 
 
 class Recording:
@@ -44,6 +45,7 @@ class Recording:
         watches: what is known of the time that batches take at this call site.
         is_counted: whether it counts what is accessed; else it counts itself, its rows and its queries, until it loads
             lazily what was never loaded at this call site.
+        forms: how its queryset is written, when that is to be told (see `plan/traits.py`).
 
     Attributes:
         number: the number of the evaluation in the life of the process.
@@ -56,6 +58,7 @@ class Recording:
     __slots__ = (
         "_columns",
         "_eager",
+        "_forms",
         "_has_news",
         "_new",
         "_new_eager",
@@ -87,6 +90,7 @@ class Recording:
         watches: Watches,
         *,
         is_counted: bool = True,
+        forms: frozenset[str] = _NO_FORMS,
     ) -> None:
         self.site = site
         self.model = model
@@ -101,6 +105,7 @@ class Recording:
         self.groups: WeakValueDictionary[Path, PeerGroup] = WeakValueDictionary()
         self.reading: Reading | None = None
         self._columns: Mapping[Path, frozenset[str]] = {}
+        self._forms = forms
         self._eager = eager
         self._new_eager = eager
         self._on_news = on_news
@@ -237,6 +242,7 @@ class Recording:
         """Hand over what is new as counts to add to a profile."""
         self._has_news = False
         new, self._new = self._new, dict.fromkeys(self._new, 0)
+        forms, self._forms = self._forms, _NO_FORMS
         return Profile(
             evaluations=new["evaluations"],
             failed=new["failed"],
@@ -250,6 +256,7 @@ class Recording:
             written=self._written.take(),
             sizes=self._tally.sizes() if self.is_counted else {},
             columns=self._columns,
+            forms=forms,
         )
 
     def _new_usages(self) -> dict[Path, Usage]:

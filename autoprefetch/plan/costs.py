@@ -34,6 +34,9 @@ MILDER = 0.75
 ALWAYS, OFTEN = 0.9, 0.7
 """The shares of evaluations that have to use a path for a prefetch: for a new one, and for one that is made already."""
 
+REPEATED = 1.0
+"""Loads of a path in an evaluation up to which they are no repetition (queries)."""
+
 FORGOTTEN = 45
 """Evaluations in a row, in one process, that loaded a path ahead and did not use it, after which it is dropped."""
 

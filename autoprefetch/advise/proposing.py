@@ -1,0 +1,117 @@
+"""Proposing: the suggestions that follow from what a store knows, with the places in the source where they apply."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from django.db.models import Model
+
+from autoprefetch.advise.advising import Advised, accessor_of, derived_from, queryset_of, suggestion
+from autoprefetch.advise.foreseeing import model_of, written_as
+from autoprefetch.advise.keys import Origin, label_of, name_of, origin_of
+from autoprefetch.advise.locating import NotLocatedError, chain_at, location_of
+from autoprefetch.advise.sources import names_at, source_of
+from autoprefetch.advise.suggestions import Suggestion
+from autoprefetch.apply import planning
+from autoprefetch.conf import Config
+from autoprefetch.learn.histories import History
+from autoprefetch.learn.profiles import Path, Profile, Span, is_derived
+from autoprefetch.observe.callsites import CallSite, Location
+from autoprefetch.plan.relations import Relation
+
+LEAST = 2
+"""The evaluations that a suggestion is made from, at the least: one may be the one that is different."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What is proposed for one call site of a store.
+
+    Attributes:
+        key: its key in the store.
+        suggestion: the code.
+        origin: where the call of `auto()` stands now; None where there is none, or nobody can tell.
+        unplaced: why nobody can tell where; "" otherwise.
+    """
+
+    key: str
+    suggestion: Suggestion
+    origin: Location | None
+    unplaced: str
+
+
+def proposals(known: Mapping[str, History], config: Config) -> list[Proposal]:
+    """Return what is proposed for the call sites of a store, that first which saves most time.
+
+    Args:
+        known: the histories by the keys of the call sites.
+        config: the settings that plans are made by.
+    """
+    found = [proposal for key, history in known.items() if (proposal := _proposal(key, history, config)) is not None]
+    return sorted(found, key=lambda one: (-one.suggestion.saved_seconds, one.suggestion.call_site, one.key))
+
+
+def _proposal(key: str, history: History, config: Config) -> Proposal | None:
+    model = model_of(key)
+    if model is None or history.profile.observed < LEAST:
+        return None
+    location, unplaced = _located(origin_of(key))
+    by_scope = location is None and not unplaced
+    name = CallSite(key, location, label_of(key)).name if location is not None else name_of(key)
+    manager = _manager(location) if location is not None else ""
+    site = Advised(name, location, manager, by_scope, partial(_below, history, config))
+    # Advice is for one way to write the queryset: where there are several, for that which gives most of it.
+    made = [_suggestion(site, model, history, config, form) for form in written_as(model, history)]
+    found = max((one for one in made if one is not None), key=lambda one: one.saved_queries, default=None)
+    return None if found is None else Proposal(key, found, location, unplaced)
+
+
+def _suggestion(site: Advised, model: type[Model], history: History, config: Config, form: Any) -> Suggestion | None:
+    plan = planning.foreseen(history, form, config)
+    return suggestion(site, plan, _with_places(history.profile, model))
+
+
+def _located(origin: Origin | None) -> tuple[Location | None, str]:
+    """Return where `auto()` is called, or why nobody can tell; neither where nobody called it."""
+    if origin is None:
+        return None, "it has a name of its own, which does not tell where it is"
+    if not origin.digest:
+        return None, ""
+    try:
+        return location_of(origin), ""
+    except NotLocatedError as error:
+        return None, str(error)
+
+
+def _manager(location: Location) -> str:
+    """Return the name of the default manager where `auto()` was given a model class, else ""."""
+    source = source_of(location)
+    first, *rest = source.expression.split(".") if source is not None else [""]
+    given = names_at(location).get(first)
+    for name in rest:
+        given = getattr(given, name, None) if name.isidentifier() else None
+    return given._default_manager.name if isinstance(given, type) and issubclass(given, Model) else ""
+
+
+def _with_places(profile: Profile, model: type[Model]) -> Profile:
+    """Return the same counts with the places where derived queries are built now, where each is the only one."""
+    usages = {
+        path: replace(usage, built=_built(path, usage.first_access, model)) if is_derived(path) else usage
+        for path, usage in profile.usages.items()
+    }
+    return replace(profile, usages=usages)
+
+
+def _built(path: Path, place: str, model: type[Model]) -> Span:
+    known = derived_from(model, path)
+    if known is None:
+        return ()
+    found = [span for span, chain in chain_at(place, accessor_of(path)) if queryset_of(chain, known, path) is not None]
+    return found[0] if len(found) == 1 else ()
+
+
+def _below(history: History, config: Config, path: Path, known: Relation, queryset: Any) -> tuple[Any, ...]:
+    return planning.foreseen_below(history, queryset, path, known, config)
