@@ -14,7 +14,12 @@ from typing import Any
 import pytest
 
 import autoprefetch
+from autoprefetch import conf
+from autoprefetch.advise.fixes import fixes_for
+from autoprefetch.advise.patching import patched
+from autoprefetch.advise.proposing import proposals
 from autoprefetch.advise.suggestions import Suggestion
+from autoprefetch.evaluation import engine
 from tests.equivalence.comparing import Run, runs
 from tests.library import data
 
@@ -75,9 +80,11 @@ def pasted(source: str, suggestion: Suggestion) -> str:
 
 def paste_and_compare(source: str, load: Callable[[str], ModuleType], *, fewer: bool = False) -> Suggestion:
     """Learn, paste, run as plain Django, and compare; return the suggestion."""
-    plain, warm = learned(load(source))
+    module = load(source)
+    plain, warm = learned(module)
     assert warm.queries < plain.queries
     suggestion = only_suggestion()
+    written = written_by_fix(module)
     edited = pasted(source, suggestion)
     assert suggestion.replaces not in edited
     by_hand, *_ = runs(load(edited).view, 0)
@@ -87,7 +94,25 @@ def paste_and_compare(source: str, load: Callable[[str], ModuleType], *, fewer: 
         assert any("change places" in note for note in suggestion.notes)
     else:
         assert by_hand.queries == warm.queries, f"{edited}\n{by_hand.log}\n{warm.log}"
+    if written is not None:
+        by_fix, *_ = runs(load(written).view, 0)
+        assert by_fix.outcome == plain.outcome
+        assert by_fix.queries == by_hand.queries, f"{written}\n{by_fix.log}\n{by_hand.log}"
     return suggestion
+
+
+def written_by_fix(module: ModuleType) -> str | None:
+    """Return the module as `fix` writes it; None where the call site has a name, which does not tell where it is."""
+    assert module.__file__
+    known = {standing.site.key: history for standing, history in engine.known()}
+    fixes = fixes_for(proposals(known, conf.current()), keep_auto=False)
+    if not fixes.fixes:
+        assert "it has a name of its own" in " ".join(fixes.remarks)
+        return None
+    assert not fixes.remarks
+    [(file, replacements)] = fixes.by_file().items()
+    assert file == module.__file__
+    return patched(Path(file).read_bytes(), replacements).decode()
 
 
 # Relation kinds -----------------------------------------------------------------------------------------------------

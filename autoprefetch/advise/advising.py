@@ -108,14 +108,14 @@ def suggestion(site: Advised, plan: Plan, profile: Profile) -> Suggestion | None
     """Write the plan of a call site as code; None when it loads nothing ahead."""
     # Where `SCOPE` made it automatic, the origin is what evaluates: it is not known where the queryset is built.
     source = None if site.by_scope or site.origin is None else source_of(site.origin)
-    expression = source.expression if source else ""
     return suggestion_for(
         plan,
         profile,
         call_site=site.name,
         call=source.call if source else "",
-        expression=f"{expression}.{site.manager}" if source and site.manager else expression,
+        expression=source.expression if source else "",
         names=names_at(site.origin) if site.origin is not None else {},
+        manager=site.manager if source else "",
         derived=derived_queries(site, profile, plan.model),
         note=BY_SCOPE if site.by_scope else "",
     )

@@ -13,7 +13,7 @@ from autoprefetch.advise.advising import Advised, accessor_of, derived_from, que
 from autoprefetch.advise.foreseeing import model_of, written_as
 from autoprefetch.advise.keys import Origin, label_of, name_of, origin_of
 from autoprefetch.advise.locating import NotLocatedError, chain_at, location_of
-from autoprefetch.advise.sources import names_at, source_of
+from autoprefetch.advise.sources import Source, names_at, source_of
 from autoprefetch.advise.suggestions import Suggestion
 from autoprefetch.apply import planning
 from autoprefetch.conf import Config
@@ -42,6 +42,24 @@ class Proposal:
     origin: Location | None
     unplaced: str
 
+    def as_text(self) -> str:
+        """Return the suggestion, how sure it is, and why its place is not known where that is so."""
+        return "\n".join([self.suggestion.as_text(), *self._remarks(), self.suggestion.evidence])
+
+    def as_markdown(self) -> str:
+        """Return the same as Markdown."""
+        return "\n\n".join([self.suggestion.as_markdown(), *self._remarks()])
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values, for JSON."""
+        return {"key": self.key, **self.suggestion.as_dict(), "unplaced": self.unplaced}
+
+    def _remarks(self) -> list[str]:
+        unplaced = f"Nobody can tell where to write it: {self.unplaced}." if self.unplaced else ""
+        left = ", ".join(self.suggestion.left)
+        stays = f"Keep auto(): without it each row loads {left} by itself." if left else ""
+        return [remark for remark in (unplaced, stays) if remark]
+
 
 def proposals(known: Mapping[str, History], config: Config) -> list[Proposal]:
     """Return what is proposed for the call sites of a store, that first which saves most time.
@@ -61,17 +79,16 @@ def _proposal(key: str, history: History, config: Config) -> Proposal | None:
     location, unplaced = _located(origin_of(key))
     by_scope = location is None and not unplaced
     name = CallSite(key, location, label_of(key)).name if location is not None else name_of(key)
-    manager = _manager(location) if location is not None else ""
+    source = source_of(location) if location is not None else None
+    manager = _manager(location, source) if location is not None and source is not None else ""
+    ignore = source.ignore if source is not None else ()
     site = Advised(name, location, manager, by_scope, partial(_below, history, config))
+    profile = _with_places(history.profile, model)
     # Advice is for one way to write the queryset: where there are several, for that which gives most of it.
-    made = [_suggestion(site, model, history, config, form) for form in written_as(model, history)]
+    plans = [planning.foreseen(history, form, config, ignore) for form in written_as(model, history)]
+    made = [suggestion(site, plan, profile) for plan in plans]
     found = max((one for one in made if one is not None), key=lambda one: one.saved_queries, default=None)
     return None if found is None else Proposal(key, found, location, unplaced)
-
-
-def _suggestion(site: Advised, model: type[Model], history: History, config: Config, form: Any) -> Suggestion | None:
-    plan = planning.foreseen(history, form, config)
-    return suggestion(site, plan, _with_places(history.profile, model))
 
 
 def _located(origin: Origin | None) -> tuple[Location | None, str]:
@@ -86,10 +103,9 @@ def _located(origin: Origin | None) -> tuple[Location | None, str]:
         return None, str(error)
 
 
-def _manager(location: Location) -> str:
+def _manager(location: Location, source: Source) -> str:
     """Return the name of the default manager where `auto()` was given a model class, else ""."""
-    source = source_of(location)
-    first, *rest = source.expression.split(".") if source is not None else [""]
+    first, *rest = source.expression.split(".")
     given = names_at(location).get(first)
     for name in rest:
         given = getattr(given, name, None) if name.isidentifier() else None

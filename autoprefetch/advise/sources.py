@@ -19,10 +19,12 @@ class Source:
     Attributes:
         call: the whole call, as written.
         expression: its first argument, as written, in brackets where methods could not be appended otherwise.
+        ignore: the relations that it is told to leave lazy, where they are literal.
     """
 
     call: str
     expression: str
+    ignore: tuple[str, ...] = ()
 
 
 def source_of(origin: Location) -> Source | None:
@@ -35,7 +37,7 @@ def source_of(origin: Location) -> Source | None:
     if given is None:
         return None
     argument = ast.get_source_segment(text, given)
-    return None if argument is None else Source(call, _extensible(argument, given))
+    return None if argument is None else Source(call, _extensible(argument, given), _ignored(node))
 
 
 def _given(call: ast.Call) -> ast.expr | None:
@@ -43,6 +45,14 @@ def _given(call: ast.Call) -> ast.expr | None:
     if call.args:
         return None if isinstance(call.args[0], ast.Starred) else call.args[0]
     return next((keyword.value for keyword in call.keywords if keyword.arg == "source"), None)
+
+
+def _ignored(call: ast.Call) -> tuple[str, ...]:
+    written = next((keyword.value for keyword in call.keywords if keyword.arg == "ignore"), None)
+    try:
+        return tuple(ast.literal_eval(written)) if written is not None else ()
+    except (TypeError, ValueError):
+        return ()
 
 
 def _extensible(expression: str, node: ast.expr) -> str:

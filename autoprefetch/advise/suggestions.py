@@ -36,6 +36,7 @@ class Suggestion:
         evaluations: the evaluations that it was learned from.
         used: the share of them that used what it loads, of what was used least (from 0 to 1).
         left: what only `auto()` loads for all rows at once, so that it has to stay (lookups).
+        methods: what the code appends to the expression that was given to `auto()`, link by link.
     """
 
     call_site: str
@@ -52,6 +53,7 @@ class Suggestion:
     evaluations: int = 0
     used: float = 0.0
     left: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
 
     @property
     def saved_queries(self) -> int:
@@ -84,12 +86,50 @@ class Suggestion:
         lines += [f"First touched: {path} at {place}" for path, place in self.accessed_at.items() if place]
         return "\n".join(lines)
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values, for JSON."""
+        edits = [{"place": edit.place, "replaces": edit.replaces, "code": edit.code} for edit in self.edits]
+        return {
+            "call_site": self.call_site,
+            "model": self.model,
+            "replaces": self.replaces,
+            "code": self.code,
+            "imports": list(self.imports),
+            "edits": edits,
+            "queries_before": self.queries_before,
+            "queries_after": self.queries_after,
+            "measured": self.measured,
+            "saved_queries": self.saved_queries,
+            "saved_ms_estimated": round(self.saved_seconds * 1000, 1),
+            "evaluations": self.evaluations,
+            "used": round(self.used, 3),
+            "left": list(self.left),
+            "notes": list(self.notes),
+        }
+
+    def as_markdown(self) -> str:
+        """Return the same as `as_text`, with the code as blocks of Python."""
+        now = "now" if self.measured else "and with this change"
+        lines = [f"### `{self.call_site}`", "", f"Runs {self.queries_before} queries, {now} {self.queries_after}.", ""]
+        lines += ["Replace", "", *_block(self.replaces), "with"] if self.replaces else ["Add to your query:"]
+        lines += ["", *_block(self.code)]
+        if self.imports:
+            lines += ["and import", "", *_block("\n".join(self.imports))]
+        for edit in self.edits:
+            lines += [f"and at `{edit.place}` replace", "", *_block(edit.replaces), "with", "", *_block(edit.code)]
+        lines += [line for note in self.notes for line in (f"Note: {note}", "")]
+        return "\n".join([*lines, self.evidence])
+
     def __str__(self) -> str:
         return self.as_text()
 
 
 def _indented(code: str) -> str:
     return indent(code, "    ")
+
+
+def _block(code: str) -> list[str]:
+    return ["```python", code, "```", ""]
 
 
 def suggestion_for(
@@ -100,6 +140,7 @@ def suggestion_for(
     call: str,
     expression: str,
     names: Mapping[str, Any],
+    manager: str = "",
     derived: tuple[DerivedQuery, ...] = (),
     note: str = "",
 ) -> Suggestion | None:
@@ -112,6 +153,7 @@ def suggestion_for(
         call: the call of `auto()` as written, or "".
         expression: the queryset expression that methods can be appended to, or "".
         names: what the module of the call site has bound, so that only missing imports are named.
+        manager: the name of the manager where the expression is a model class, else "".
         derived: the derived queries that can be written as code.
         note: what else to know before pasting.
 
@@ -131,7 +173,7 @@ def suggestion_for(
     return Suggestion(
         call_site=call_site,
         model=plan.model._meta.label,
-        code=_laid_out(expression, methods),
+        code=_laid_out(f"{expression}.{manager}" if manager and expression else expression, methods),
         replaces=call,
         imports=tuple(sorted(writer.imports)),
         edits=tuple(change.edit for change in changes),
@@ -143,6 +185,7 @@ def suggestion_for(
         evaluations=round(profile.observed),
         used=min((share_of_use(profile, path) for path in paths if path in profile.usages), default=0.0),
         left=_left(plan, profile, derived),
+        methods=(f".{manager}", *methods) if manager else tuple(methods),
     )
 
 

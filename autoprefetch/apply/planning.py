@@ -74,15 +74,16 @@ def situation_of(config: Config, measured: float = ROUND_TRIP) -> Situation:
 _same_situation = lru_cache(100)(Situation)
 
 
-def foreseen(history: History, form: Form, config: Config) -> Plan:
+def foreseen(history: History, form: Form, config: Config, ignore: tuple[str, ...] = ()) -> Plan:
     """Return the plan for a call site that this process may never have evaluated.
 
     Args:
         history: what is known of it.
         form: how its queryset is thought to be written.
-        config: the settings; what the caller of `auto()` wants to be ignored is not known.
+        config: the settings.
+        ignore: what the caller of `auto()` wants to stay lazy, where that is known.
     """
-    chosen = Choices(config.join_unordered, config.ahead, situation_of(config), patterns=config.ignore)
+    chosen = Choices(config.join_unordered, config.ahead, situation_of(config), ignore, config.ignore)
     return plan_for(history, form, _form_of_base, chosen)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentParser
 from collections.abc import Callable
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,7 +15,7 @@ from autoprefetch.learn.encoding import UnreadableError
 from autoprefetch.learn.histories import History
 from autoprefetch.learn.stores import SharedStore
 from autoprefetch.learn.stores.file import FileStore, entries
-from autoprefetch.management.actions import WRONG
+from autoprefetch.management.actions import WRONG, call_sites
 from autoprefetch.rules import MEMORY_STORE
 
 T = TypeVar("T")
@@ -40,6 +42,25 @@ def store_of_settings() -> SharedStore:
 def known_to(store: SharedStore) -> dict[str, History]:
     """Return what a store knows, by the keys of the call sites."""
     return using(store, lambda: dict(store.items()))
+
+
+def add_site(parser: ArgumentParser) -> None:
+    """Let a person choose call sites."""
+    parser.add_argument("--site", metavar="PATTERN", help='how its key begins, * for any text: "bank.views:*"')
+
+
+def chosen(pattern: str | None) -> dict[str, History]:
+    """Return what the store of the settings knows of the call sites that a person has chosen.
+
+    Raises:
+        CommandError: the store cannot be used, or there is no such call site.
+    """
+    known = known_to(store_of_settings())
+    found = {key: history for key, history in known.items() if pattern is None or fnmatchcase(key, f"{pattern}*")}
+    if known and not found:
+        msg = f"--site {pattern!r} is none of {call_sites(len(known))}. Give how a key begins, with * for any text."
+        raise CommandError(msg, returncode=WRONG)
+    return found
 
 
 def using(store: SharedStore, use: Callable[[], T]) -> T:

@@ -1,4 +1,4 @@
-"""`manage.py autoprefetch report | export | import | clear | check`."""
+"""`manage.py autoprefetch report | suggest | fix | export | import | clear | check`."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from django.core.management.base import BaseCommand
 from autoprefetch.management.checking import CHECK
 from autoprefetch.management.clearing import CLEAR
 from autoprefetch.management.exporting import EXPORT
+from autoprefetch.management.fixing import FIX
 from autoprefetch.management.importing import IMPORT
 from autoprefetch.management.reporting import REPORT
+from autoprefetch.management.suggesting import SUGGEST
 
-ACTIONS = {action.name: action for action in (REPORT, EXPORT, IMPORT, CLEAR, CHECK)}
+ACTIONS = {action.name: action for action in (REPORT, SUGGEST, FIX, EXPORT, IMPORT, CLEAR, CHECK)}
 
 
 class Command(BaseCommand):

@@ -1,0 +1,109 @@
+"""`fix`: write the suggestions into the source, as a diff or into the files."""
+
+from __future__ import annotations
+
+import subprocess
+from argparse import ArgumentParser
+from collections.abc import Iterator, Mapping
+from difflib import unified_diff
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from autoprefetch import conf
+from autoprefetch.advise.fixes import Fixes, fixes_for
+from autoprefetch.advise.proposing import proposals
+from autoprefetch.management.actions import WELL, WRONG, Action
+from autoprefetch.management.opening import add_site, chosen
+
+NOTHING = "Nothing to fix: no suggestion has a place in the source that can be changed."
+
+
+def _add_arguments(parser: ArgumentParser) -> None:
+    add_site(parser)
+    parser.add_argument("--write", action="store_true", help="change the files; else print a diff for `git apply`")
+    parser.add_argument("--keep-auto", action="store_true", help="leave the querysets in auto()")
+    parser.add_argument("--force", action="store_true", help="change files with changes that are not committed, too")
+
+
+def _run(command: BaseCommand, options: Mapping[str, Any]) -> int:
+    fixes = fixes_for(proposals(chosen(options["site"]), conf.current()), keep_auto=options["keep_auto"])
+    if options["write"] and not options["force"]:
+        _leave_unsaved(fixes)
+    changed = _changed(fixes)
+    for remark in fixes.remarks:
+        command.stderr.write(remark)
+    if not changed:
+        command.stderr.write(NOTHING)
+    for file, (before, after) in changed.items():
+        if options["write"]:
+            file.write_bytes(after)
+            command.stdout.write(f"{_name(file)} is changed.")
+            continue
+        try:
+            command.stdout.write("".join(_diff(_name(file), before, after)), ending="")
+        except UnicodeDecodeError:
+            command.stderr.write(f"{_name(file)} is not UTF-8, as a diff has to be. Give --write to change it.")
+    return WELL
+
+
+def _leave_unsaved(fixes: Fixes) -> None:
+    """Leave the files alone whose present state would be lost: nobody could take the change back."""
+    for file in fixes.by_file():
+        state = _git(Path(file).parent, "status", "--porcelain", "--ignored", "--", Path(file).name)
+        name = _name(Path(file))
+        if state is None:
+            fixes.leave_file(file, f"{name} is in no git repository. Give --force to change it.")
+        elif state:
+            fixes.leave_file(file, f"{name} has changes that are not committed. Commit them, or give --force.")
+
+
+def _changed(fixes: Fixes) -> dict[Path, tuple[bytes, bytes]]:
+    """Return the files that change, before and after; what does not stand where it should leaves its file alone."""
+    try:
+        from autoprefetch.advise.patching import NotFoundError, patched  # noqa: PLC0415  (LibCST may be missing)
+    except ImportError as error:
+        msg = f"fix needs LibCST: {error}. Install autoprefetch[fix]."
+        raise CommandError(msg, returncode=WRONG) from error
+    while True:
+        changed: dict[Path, tuple[bytes, bytes]] = {}
+        for file, replacements in fixes.by_file().items():
+            before = Path(file).read_bytes()
+            try:
+                after = patched(before, replacements)
+            except NotFoundError as error:
+                fixes.leave_file(file, f"{error}.")
+                break
+            if after != before:
+                changed[Path(file)] = before, after
+        else:
+            return dict(sorted(changed.items()))
+
+
+def _name(file: Path) -> str:
+    """Name a file from the top of its repository, as a diff does; outside of one, from the current folder."""
+    top = _git(file.parent, "rev-parse", "--show-toplevel")
+    root = Path(top) if top else Path.cwd()
+    file = file.resolve()
+    return (file.relative_to(root.resolve()) if file.is_relative_to(root.resolve()) else file).as_posix()
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    """Ask git about a folder; None where there is no repository, or no git."""
+    try:
+        run = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    return run.stdout.strip() if run.returncode == 0 else None
+
+
+def _diff(name: str, before: bytes, after: bytes) -> Iterator[str]:
+    # Lines end where they do for `git apply`: `splitlines` also ends them at a form feed.
+    old, new = (StringIO(text.decode(), newline="\n").readlines() for text in (before, after))
+    for line in unified_diff(old, new, f"a/{name}", f"b/{name}"):
+        yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+
+
+FIX = Action("fix", "write the suggestions into the source, as a diff unless told", _add_arguments, _run)
