@@ -14,8 +14,8 @@ from django.dispatch import Signal
 lazy_load_found = Signal()
 """A relation was loaded lazily that was never loaded at a call site.
 
-It says `call_site`, `path` (a lookup), `loads` (queries) and `place` (where it was touched first), once the counts of the
-evaluation are taken.
+It says `call_site`, `path` (a lookup), `loads` (queries) and `place` (where it was touched first). It is sent once the
+counts of the evaluation are taken.
 """
 
 plan_adopted = Signal()

@@ -1,4 +1,4 @@
-"""How Sphinx builds these pages: `sphinx-build -W docs docs/_build/html`, with the extra `docs` and without a network."""
+"""How Sphinx builds these pages: `sphinx-build -W docs docs/_build`, with the extra `docs` and without a network."""
 
 import os
 import sys
@@ -22,7 +22,12 @@ release = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.intersphinx", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build", "inventories"]
 nitpicky = True
-nitpick_ignore = [("py:class", "django.db.models.manager.Manager")]  # as annotations name it; its page says Manager
+nitpick_ignore_regex = [
+    ("py:class", r"django\.db\.models\.manager\.Manager"),  # as annotations name it; its page says Manager
+    ("py:class", r"autoprefetch\.(proxy\.\w+T|learn\.histories\.History|plan\.\w+\.(Plan|Situation))"),  # not public
+]
+
+smartquotes = False  # `""` is an empty string
 
 # Markdown -----------------------------------------------------------------------------------------------------------
 
@@ -49,3 +54,4 @@ intersphinx_mapping = {
 html_theme = "furo"
 html_title = f"autoprefetch {release}"
 html_copy_source = False
+html_show_copyright = False

@@ -18,7 +18,13 @@ from autoprefetch.plan.relations import Kind, Relation
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A second change that the first one needs, at another line."""
+    """A second change that the first one needs, at another line.
+
+    Attributes:
+        place: the line and the function.
+        replaces: the expression as it is written.
+        code: what to write in its place.
+    """
 
     place: str
     replaces: str

@@ -108,5 +108,5 @@ def grown(table: Table, colours: Colours) -> str:
 
 def cost(table: Table, colours: Colours) -> str:
     """Draw warm call sites in proportion to the hand-written code."""
-    subtitle = "time of a warm call site in proportion to the code without autoprefetch; SQLite; the line is 1: no difference"
+    subtitle = "time of a warm call site in proportion to the code without autoprefetch; SQLite; the line is 1"
     return chart("What it costs beside good code", subtitle, ratios(table), colours, mark=1)

@@ -25,7 +25,7 @@ BOXES = {
 
 def flow(colours: Colours) -> str:
     """Draw the way from a queryset to its rows, and back from what is touched to the next plan."""
-    title = "A queryset is evaluated with a plan; what its rows show is recorded and makes the next plan and the suggestion"
+    title = "A queryset is evaluated with a plan; what its rows show makes the next plan and the suggestion"
     parts = [
         arrow_head(colours.line),
         text(LEFT, 22, "each evaluation", colours.muted, size=13),
@@ -36,6 +36,7 @@ def flow(colours: Colours) -> str:
 
 
 def corner(name: str) -> tuple[float, float]:
+    """Return where a box begins."""
     column, top, *_ = BOXES[name]
     return LEFT + column * STEP, top
 
@@ -43,7 +44,8 @@ def corner(name: str) -> tuple[float, float]:
 def labelled(name: str, colours: Colours) -> Iterator[str]:
     """Draw a box with its two lines."""
     (x, y), (*_, what, said) = corner(name), BOXES[name]
-    yield box(x, y, BOX_WIDTH, BOX_HEIGHT, colours.fill, line=colours.ours if name == "plan" else colours.line, radius=6)
+    line = colours.ours if name == "plan" else colours.line
+    yield box(x, y, BOX_WIDTH, BOX_HEIGHT, colours.fill, line=line, radius=6)
     yield text(x + BOX_WIDTH / 2, y + 26, what, colours.text, bold=True, anchor="middle", code=name == "queryset")
     yield text(x + BOX_WIDTH / 2, y + 46, said, colours.muted, size=12, anchor="middle")
 
@@ -57,9 +59,10 @@ def arrows(colours: Colours) -> Iterator[str]:
         (x, y), (until, _) = corner(first), corner(second)
         yield arrow([(x, y + BOX_HEIGHT / 2), (until + BOX_WIDTH + 3, y + BOX_HEIGHT / 2)], colours.line)
     (x, y), (_, below) = corner("rows"), corner("recording")
-    yield arrow([(x + BOX_WIDTH * 0.7, y + BOX_HEIGHT), (x + BOX_WIDTH * 0.7, below - 3)], colours.line)
+    down, y = x + BOX_WIDTH * 0.7, y + BOX_HEIGHT
+    yield arrow([(down, y), (down, below - 3)], colours.line)
     for number, words in enumerate(("lazy load: answered", "for all peers;", "access; write")):
-        yield text(x + BOX_WIDTH * 0.7 - 10, y + BOX_HEIGHT + 38 + number * 18, words, colours.text, size=13, anchor="end")
+        yield text(down - 10, y + 38 + number * 18, words, colours.text, size=13, anchor="end")
     (x, y), (above, top) = corner("profile"), corner("plan")
     middle = (top + BOX_HEIGHT + y) / 2 - 22
     turn = x + BOX_WIDTH * 0.2

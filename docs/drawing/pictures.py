@@ -38,9 +38,8 @@ def figures(path: Path) -> Any:
     return json.loads(path.read_text())
 
 
-def draw_all() -> Iterator[Path]:
-    """Write each picture, and yield its file."""
+def draw_all() -> None:
+    """Write each picture into its file."""
     IMAGES.mkdir(exist_ok=True)
     for path, content in drawn():
         path.write_text(content)
-        yield path

@@ -17,7 +17,7 @@ def story(figures: Mapping[str, Any], colours: Colours) -> str:
     """Draw what `python -m demo_site --format json` has found."""
     queries = {name: endpoint["queries"] for name, endpoint in figures["endpoints"].items()}
     plain, cold, warm = queries["plain"], queries["auto_cold"], queries["auto_warm"]
-    title = f"One dashboard: {plain} queries as it was written, {cold} on the first request with auto(), {warm} from then on"
+    title = f"One dashboard: {plain} queries as it was written, with auto() {cold} on the first request, then {warm}"
     parts = [
         *panel(0, TOP, f"{plain} queries", "one request, as it was written", plain, colours.plain, colours),
         *panel(BESIDE, TOP, f"{cold} queries", "auto(), the very first request", cold, colours.ours, colours),

@@ -31,16 +31,9 @@ THEMES = (LIGHT, DARK)
 
 def picture(width: float, height: float, title: str, parts: Iterable[str]) -> str:
     """Put elements together as a document, with a title that screen readers read."""
-    return "\n".join(
-        [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}"'
-            f' height="{height:g}" role="img" font-family="{FONT}">',
-            f"<title>{escape(title)}</title>",
-            *parts,
-            "</svg>",
-            "",
-        ]
-    )
+    size = f'viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}"'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" font-family="{FONT}">'
+    return "\n".join([head, f"<title>{escape(title)}</title>", *parts, "</svg>", ""])
 
 
 def text(x: float, y: float, words: str, colour: str, *, size: float = 14, bold: bool = False, anchor: str = "start",
@@ -55,9 +48,7 @@ def text(x: float, y: float, words: str, colour: str, *, size: float = 14, bold:
 def box(x: float, y: float, width: float, height: float, fill: str, *, line: str = "", radius: float = 2) -> str:
     """Draw a rectangle."""
     stroke = f' stroke="{line}"' if line else ""
-    return (
-        f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="{radius:g}" fill="{fill}"{stroke}/>'
-    )
+    return f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="{radius:g}" fill="{fill}"{stroke}/>'
 
 
 def arrow(points: Iterable[tuple[float, float]], colour: str) -> str:

@@ -125,6 +125,8 @@ class Project:
         """Write the file that a block gives; settings are appended to those that are there."""
         before = (self.folder / block.file).read_text() if block.file.endswith("settings.py") else ""
         self.put(block.file, before + block.text)
+        if before:
+            self.run("python manage.py check")
 
     def follow(self, blocks: Iterable[Block], until: str = "") -> None:
         """Do what blocks say, up to the one that begins with a text."""
@@ -136,28 +138,29 @@ class Project:
 
     def do(self, block: Block) -> None:
         """Do what one block says."""
-        if block.said("not run"):
-            return
-        if block.comment == "output":
-            self.run_pending()
-            assert matches(block.text, self.printed), f"line {block.line} shows:\n{block.text}\nand it is:\n{self.printed}"
+        if block.said("not run") or block.said("command"):  # .ci/run runs the README's two commands
             return
         if block.comment != "continues":
             self.run_pending()
-        if block.file and block.language in ("python", "text", "html"):
+        if block.comment == "output":
+            shown = f"line {block.line} shows:\n{block.text}\nand it is:\n{self.printed}"
+            assert matches(block.text, self.printed), shown
+        elif block.file and block.language in ("python", "text", "html"):
             self.write(block)
-            if block.file.endswith("settings.py"):
-                self.run("python manage.py check")
         elif block.language == "python":
             self.pending.append(block.text)
         elif block.language == "queries":
-            self.put("requests_counted.py", REQUESTS)
-            path, _, expected = block.text.partition(" ")
-            numbers = expected.replace(",", "")
-            found = self.run(f"{SETTINGS_MODULE} python requests_counted.py {path} {numbers}").splitlines()[-1]
-            assert found == numbers, f"line {block.line}: {block.text}, and it is {found}"
+            self.count(block)
         elif block.language == "sh":
             self.run(block.text, int(block.said("exit") or 0))
+
+    def count(self, block: Block) -> None:
+        """Send the requests that a page counts the queries of."""
+        path, _, expected = block.text.partition(" ")
+        numbers = expected.replace(",", "")
+        self.put("requests_counted.py", REQUESTS)
+        found = self.run(f"{SETTINGS_MODULE} python requests_counted.py {path} {numbers}").splitlines()[-1]
+        assert found == numbers, f"line {block.line}: {block.text}, and it is {found}"
 
     def run_pending(self) -> None:
         """Run the Python that has been collected, as one file."""
