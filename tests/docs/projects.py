@@ -86,9 +86,9 @@ def from_tutorial(file: str) -> str:
 
 
 def matches(expected: str, printed: str) -> bool:
-    """Compare what was printed with what a page shows; `...` stands for anything."""
-    pattern = re.escape(expected.strip()).replace(r"\.\.\.", ".*?")
-    return re.fullmatch(pattern, printed.strip(), re.DOTALL) is not None
+    """Compare what was printed with what a page shows; `...` stands for anything, with the blanks around it."""
+    parts = re.split(r" *\.\.\. *", expected.strip())
+    return re.fullmatch(".*?".join(map(re.escape, parts)), printed.strip(), re.DOTALL) is not None
 
 
 @dataclass
@@ -98,6 +98,7 @@ class Project:
     folder: Path
     printed: str = ""
     pending: list[str] = field(default_factory=list)
+    is_configured: bool = False
 
     def begin(self) -> None:
         """Lay the project that most pages begin with: the shop of the tutorial, with the tutorial's rows in it."""
@@ -125,8 +126,7 @@ class Project:
         """Write the file that a block gives; settings are appended to those that are there."""
         before = (self.folder / block.file).read_text() if block.file.endswith("settings.py") else ""
         self.put(block.file, before + block.text)
-        if before:
-            self.run("python manage.py check")
+        self.is_configured |= bool(before)
 
     def follow(self, blocks: Iterable[Block], until: str = "") -> None:
         """Do what blocks say, up to the one that begins with a text."""
@@ -135,6 +135,8 @@ class Project:
             if until and block.text.startswith(until):
                 break
         self.run_pending()
+        if self.is_configured:
+            self.run("python manage.py check")
 
     def do(self, block: Block) -> None:
         """Do what one block says."""
