@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from docs.drawing.svg import Colours, box, picture, text
+from docs.drawing.svg import Colours, picture, squares, text
 
 SIDE, STEP = 8, 10
 COLUMNS = 54
@@ -31,5 +31,4 @@ def panel(x: float, y: float, number: str, what: str, queries: int, colour: str,
     """Draw so many squares below their number."""
     yield text(x, y - 34, number, colour, size=26, bold=True)
     yield text(x, y - 14, what, colours.muted)
-    for query in range(queries):
-        yield box(x + query % COLUMNS * STEP, y + query // COLUMNS * STEP, SIDE, SIDE, colour, radius=1)
+    yield squares([(x + query % COLUMNS * STEP, y + query // COLUMNS * STEP) for query in range(queries)], SIDE, colour)
