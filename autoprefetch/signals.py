@@ -12,21 +12,26 @@ from typing import Any
 from django.dispatch import Signal
 
 lazy_load_found = Signal()
-"""A relation was loaded lazily that was never loaded at a call site: `call_site`, `path` (a lookup), `loads` (queries),
-`place` (where it was touched first). It is sent once the counts of the evaluation are taken."""
+"""A relation was loaded lazily that was never loaded at a call site.
+
+It says `call_site`, `path` (a lookup), `loads` (queries) and `place` (where it was touched first). It is sent once the
+counts of the evaluation are taken.
+"""
 
 plan_adopted = Signal()
-"""Relations are loaded ahead from now on: `call_site`, `paths` (lookups)."""
+"""Relations are loaded ahead from now on. It says `call_site` and `paths` (lookups)."""
 
 plan_dropped = Signal()
-"""Relations are not loaded ahead any more: `call_site`, `paths` (lookups)."""
+"""Relations are not loaded ahead any more. It says `call_site` and `paths` (lookups)."""
 
 batch_quarantined = Signal()
-"""Batches were slower than lazy loads, and are given up: `call_site`, `path` (a lookup), `batch` and `alone` (seconds),
-`instances`."""
+"""Batches were slower than lazy loads, and are given up.
+
+It says `call_site`, `path` (a lookup), `batch` and `alone` (seconds), and `instances`.
+"""
 
 fault_quarantined = Signal()
-"""A fault of autoprefetch's own: `call_site`, `fault` (the exception). It runs as plain Django from then on."""
+"""A call site runs as plain Django after a fault of autoprefetch. It says `call_site` and `fault` (the exception)."""
 
 _logger = logging.getLogger("autoprefetch")
 

@@ -50,6 +50,7 @@ def test_the_metadata_name_the_license_and_the_extras(distribution):
         "benchmarks",
         "demo",
         "dev",
+        "docs",
         "mysql",
         "postgres",
         "redis",

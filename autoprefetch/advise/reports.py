@@ -190,7 +190,11 @@ def by_saving(site: CallSiteReport) -> tuple[float, int, str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All call sites, the one that saved most first."""
+    """What is known of all call sites.
+
+    Attributes:
+        call_sites: the one first that saved most.
+    """
 
     call_sites: tuple[CallSiteReport, ...]
 

@@ -21,7 +21,7 @@ class Edit:
     """A second change that the first one needs, at another line.
 
     Attributes:
-        place: where, for people.
+        place: the line and the function.
         replaces: the expression as it is written.
         code: what to write in its place.
         name: the attribute that the first change gives the instances.

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from time import perf_counter
 
 from tests.benchmarks.outcomes import Outcome, merged, named
@@ -32,6 +33,7 @@ class Options:
     format: str
     is_quick: bool
     databases: tuple[str, ...]
+    json: Path | None = None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nbenchmarks: stopped.", file=sys.stderr)
         return 130
+    if options.json is not None:
+        options.json.write_text(as_json(table) + "\n")
     print(FORMATS[options.format](table))
     print(f"benchmarks: {perf_counter() - started:.0f} s in all.", file=sys.stderr)
     return status(table)
@@ -67,6 +71,7 @@ def parsed(arguments: Sequence[str] | None) -> Options:
     add = parser.add_argument
     add("rows", nargs="*", metavar="ID", help=f"rows to measure, of {' '.join(TITLES)} (all)")
     add("--format", choices=list(FORMATS), default="text", help="how to print the table (text)")
+    add("--json", type=Path, metavar="FILE", help="write the figures into this file as JSON, too")
     add("--quick", action="store_true", help="small and few: ends within a minute, and its times say little")
     add("--database", choices=["sqlite", "postgresql"], action="append", help="measure on this one only")
     given = parser.parse_args(arguments)
@@ -74,7 +79,7 @@ def parsed(arguments: Sequence[str] | None) -> Options:
     for row in rows:
         if row not in TITLES:
             parser.error(f"there is no row {row!r}. The rows are {' '.join(TITLES)}.")
-    return Options(rows, given.format, given.quick, tuple(given.database or ("sqlite", "postgresql")))
+    return Options(rows, given.format, given.quick, tuple(given.database or ("sqlite", "postgresql")), given.json)
 
 
 def measured(options: Options) -> dict[str, Outcome]:
