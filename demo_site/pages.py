@@ -56,7 +56,7 @@ class Page:
 
 DASHBOARD = Page(
     "dashboard",
-    "The bank's dashboard",
+    "Dashboard",
     "JSON. Foreign keys and a chain of them, and the five latest transactions of each account.",
     DashboardView,
     AutoDashboardView,

@@ -51,11 +51,16 @@ def refuse_taken_port(port: int) -> None:
 
 def open_when_it_answers(port: int) -> None:
     """Wait for the server, which this process is about to start, and open the site in a browser."""
+    if answers_in_time(port) and not webbrowser.open(f"http://{HOST}:{port}/"):
+        print("demo_site: no browser was found on this machine; open the address yourself.", file=sys.stderr)
+
+
+def answers_in_time(port: int) -> bool:
+    """Wait until something listens at the port."""
     deadline = time.monotonic() + SECONDS_UNTIL_IT_ANSWERS
     while time.monotonic() < deadline:
         with socket.socket() as attempt:
             if attempt.connect_ex((HOST, port)) == 0:
-                break
+                return True
         time.sleep(0.1)
-    if not webbrowser.open(f"http://{HOST}:{port}/"):
-        print("demo_site: no browser was found on this machine; open the address yourself.", file=sys.stderr)
+    return False

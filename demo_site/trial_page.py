@@ -14,7 +14,7 @@ from demo_site.pages import PAGES
 from demo_site.sent_queries import statements
 from demo_site.sources import sources
 from demo_site.trials import latest_trials, try_page
-from demo_site.waterfalls import COLOURS, TITLES, waterfalls
+from demo_site.waterfalls import COLOURS, TITLES, milliseconds, waterfalls
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What one form cost, for the table; times in milliseconds."""
+    """What one form cost, for the table."""
 
     title: str
     endpoint: str
     queries: int
-    milliseconds: float
-    in_queries: float
-    percent_of_plain: float
+    time: str
+    in_queries: str
+    of_plain: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +105,9 @@ def row(title: str, endpoint: str, measurement: Measurement, plain_seconds: floa
         title,
         endpoint,
         measurement.queries,
-        measurement.seconds * 1000,
-        sum(query.seconds for query in measurement.sent) * 1000,
-        measurement.seconds / plain_seconds * 100,
+        milliseconds(measurement.seconds),
+        milliseconds(sum(query.seconds for query in measurement.sent)),
+        f"{measurement.seconds / plain_seconds:.1%}",
     )
 
 
