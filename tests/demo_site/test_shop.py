@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
-from tests.demo_site.sites import demo, measured
+from demo_site.options import argument_parser
+from tests.demo_site.sites import ROOT, demo, measured
 
 pytest.importorskip("rest_framework", reason="the demo site needs Django REST framework (the extra `demo`)")
 
@@ -59,3 +61,19 @@ def test_the_shop_is_filled_once_and_printed_as_one_table(tmp_path: Any) -> None
     assert [row.split()[0] for row in rows] == list(QUERIES)
     assert {len(line) for line in (headings, rule, *rows)} == {len(headings)}
     assert "AutoCatalogueView.products" in first.stdout
+
+
+class TestHowTo:
+    TEXT = (ROOT / "docs" / "how-to" / "try-the-demo.md").read_text()
+
+    def test_the_table_of_pages_has_these_queries(self) -> None:
+        """What is documented is what runs."""
+        rows = re.findall(r"^\| (\w+) \|.*\| (\d+) \| (\d+) \| (\d+) \| (\d+) \|$", self.TEXT, re.MULTILINE)
+        assert {name: list(map(int, queries)) for name, *queries in rows} == {
+            name: list(queries.values()) for name, queries in QUERIES.items()
+        }
+
+    def test_each_option_is_described(self) -> None:
+        """The page and the parser have the same options."""
+        options = set(re.findall(r"--[a-z]+", argument_parser().format_help())) - {"--help"}
+        assert options == set(re.findall(r"`(--[a-z]+)", self.TEXT))

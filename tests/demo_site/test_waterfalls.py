@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
+import demo_site
 from demo_site.sent_queries import SentQuery, statements, table_of
-from demo_site.waterfalls import HEADER, LEAST, MOST, Waterfalls, round_step, waterfalls
+from demo_site.waterfalls import COLOURS, HEADER, LEAST, MOST, Waterfalls, round_step, waterfalls
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,15 @@ class TestColumns:
         assert plain.bars[1].x - plain.x == pytest.approx(cold.bars[1].x - cold.x, abs=1e-3)
         assert [bar.colour for bar in plain.bars] == [0, 1, 1]
         assert [bar.colour for bar in warm.bars] == [0]
+
+    def test_each_colour_is_one_of_the_stylesheet(self) -> None:
+        """There are no more colours than the stylesheet has, and where there are more tables they come again."""
+        stylesheet = Path(demo_site.__file__).with_name("static").joinpath("site.css").read_text()
+        assert set(map(int, re.findall(r"^\.lane-(\d+) ", stylesheet, re.MULTILINE))) == set(range(COLOURS))
+        sent = tuple(query(number, 0.5, f"table_{number}") for number in range(COLOURS + 2))
+        bars = waterfalls({"plain": Measured(sent, 20.0)}).columns[0].bars
+        assert [bar.colour for bar in bars] == [*range(COLOURS), 0, 1]
+        assert len({bar.x for bar in bars}) == len(bars)
 
     def test_headings_say_the_queries_and_the_time(self, picture: Waterfalls) -> None:
         """The figures stand above the columns, and in words for those who do not see."""
