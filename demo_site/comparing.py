@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def first_difference(bodies: Mapping[str, bytes]) -> str | None:
-    """Compare JSON bodies with the first of them.
+    """Compare bodies with the first of them: JSON by its values, all else by its lines.
 
     Args:
         bodies: The bodies by the names of their endpoints.
@@ -21,8 +21,16 @@ def first_difference(bodies: Mapping[str, bytes]) -> str | None:
     (reference, expected), *others = bodies.items()
     for name, body in others:
         if body != expected:
-            return describe(reference, json.loads(expected), name, json.loads(body))
+            return describe(reference, content(expected), name, content(body))
     return None
+
+
+def content(body: bytes) -> Any:
+    """Read a body as JSON, or as a list of lines."""
+    try:
+        return json.loads(body)
+    except ValueError:
+        return body.decode(errors="replace").splitlines()
 
 
 def describe(reference: str, expected: Any, name: str, actual: Any) -> str:

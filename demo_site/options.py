@@ -31,6 +31,8 @@ class Options:
         latency: Seconds of one simulated round trip to the database.
         format: ``text`` or ``json``.
         port: Where to serve the site; None measures it.
+        is_shop: Whether the pages of the shop are measured instead of the bank's dashboard.
+        is_opened: Whether the served site is opened in a browser.
     """
 
     accounts: int
@@ -38,6 +40,8 @@ class Options:
     latency: float
     format: str
     port: int | None
+    is_shop: bool
+    is_opened: bool
 
 
 def parsed(arguments: Sequence[str] | None) -> Options:
@@ -46,7 +50,13 @@ def parsed(arguments: Sequence[str] | None) -> Options:
     given = parser.parse_args(arguments)
     if given.serve is not None and given.format == "json":
         parser.error("--format json belongs to a measurement, and --serve measures nothing. Leave one of them away.")
-    return Options(given.accounts, given.transactions, given.latency / 1000, given.format, given.serve)
+    if given.serve is not None and given.shop:
+        parser.error("--shop measures the shop, and --serve serves it with the bank. Leave one of them away.")
+    if given.serve is None and given.open:
+        parser.error("--open opens what --serve serves. Give both.")
+    return Options(
+        given.accounts, given.transactions, given.latency / 1000, given.format, given.serve, given.shop, given.open
+    )
 
 
 def argument_parser() -> argparse.ArgumentParser:
@@ -61,6 +71,7 @@ def argument_parser() -> argparse.ArgumentParser:
     add("--accounts", type=whole(1), default=61, metavar="N", help="accounts of the bank (61)")
     add("--transactions", type=whole(0), default=50, metavar="N", help="transactions of each account (50)")
     add("--latency", type=milliseconds, default=1.2, metavar="MS", help="simulated round trip in ms (1.2); 0: none")
+    add("--shop", action="store_true", help="measure the pages of a shop instead, one for each kind of relation")
     add("--format", choices=["text", "json"], default="text", help="how to print the result (text)")
     add(
         "--serve",
@@ -70,6 +81,7 @@ def argument_parser() -> argparse.ArgumentParser:
         metavar="PORT",
         help=f"serve the site on 127.0.0.1 instead, at this port ({DEFAULT_PORT})",
     )
+    add("--open", action="store_true", help="with --serve: also open the site in the browser of this machine")
     return parser
 
 

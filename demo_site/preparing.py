@@ -13,6 +13,7 @@ from django.db import Error, connection
 from demo_site.bank.seeding import Scale, is_seeded, seed
 from demo_site.databases import without_password
 from demo_site.errors import DemoError
+from demo_site.shop import seeding as shop
 
 
 def prepare(scale: Scale) -> None:
@@ -32,6 +33,13 @@ def prepare(scale: Scale) -> None:
         f"in {perf_counter() - started:.1f} s.",
         file=sys.stderr,
     )
+
+
+def prepare_shop() -> None:
+    """Fill the shop of a database that is migrated, unless it is filled."""
+    if not shop.is_seeded():
+        shop.seed()
+        print("Filled the shop.", file=sys.stderr)
 
 
 def refuse_foreign_tables() -> None:

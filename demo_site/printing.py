@@ -10,7 +10,9 @@ from autoprefetch import suggestions
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from autoprefetch.advise.suggestions import Suggestion
     from demo_site.measuring import Measurement
+    from demo_site.trials import Trial
 
 HEADINGS = ("endpoint", "queries", "time", "ratio")
 
@@ -57,14 +59,37 @@ def suggestion_texts() -> Iterable[str]:
 
 def as_json(measurements: Mapping[str, Measurement], equal: bool) -> str:
     """Show the measurements and suggestions as one JSON document; times are in seconds."""
-    document: dict[str, Any] = {
+    return json.dumps(document(measurements, equal, suggestions()), indent=2)
+
+
+def document(measurements: Mapping[str, Measurement], equal: bool, suggested: Iterable[Suggestion]) -> dict[str, Any]:
+    """Show the forms of a page as values for JSON."""
+    return {
         "endpoints": {
             name: {"queries": measurement.queries, "seconds": round(measurement.seconds, 6)}
             for name, measurement in measurements.items()
         },
         "equal": equal,
-        "suggestions": [
-            {"call_site": str(suggestion.call_site), "code": suggestion.code} for suggestion in suggestions()
-        ],
+        "suggestions": [{"call_site": str(suggestion.call_site), "code": suggestion.code} for suggestion in suggested],
     }
-    return json.dumps(document, indent=2)
+
+
+def shop_as_text(trials: Sequence[Trial], latency: float) -> str:
+    """Show the pages of the shop as one table, the queries and the time of each form, and below it the suggestions."""
+    headings = ["page", *(cell for form in trials[0].measurements for cell in (form, "time"))]
+    rows = [
+        [trial.page.name, *(cell for one in trial.measurements.values() for cell in row("", one, 1.0)[1:3])]
+        for trial in trials
+    ]
+    texts = [suggestion.as_text() for trial in trials for suggestion in trial.suggestions]
+    return "\n".join(
+        [*table([headings, *rows]), "", f"queries and time of each form; {round_trips(latency)}.", "", *texts]
+    )
+
+
+def shop_as_json(trials: Sequence[Trial]) -> str:
+    """Show the pages of the shop as one JSON document; times are in seconds."""
+    pages = {
+        trial.page.name: document(trial.measurements, trial.difference is None, trial.suggestions) for trial in trials
+    }
+    return json.dumps({"pages": pages}, indent=2)

@@ -21,9 +21,11 @@ INSTALLED_APPS = [
     "rest_framework",
     "autoprefetch",
     "demo_site.bank",
+    "demo_site.shop",
 ]
 
 MIDDLEWARE = [
+    "demo_site.headers.ContentSecurityPolicyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -1,4 +1,4 @@
-"""The start page: what the endpoints are, what visiting them cost, and what autoprefetch suggests."""
+"""The start page: what the pages are, what visiting them cost, and what autoprefetch suggests."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from django.views import View
 from autoprefetch import reset, suggestions
 from demo_site.bank.models import Account, User
 from demo_site.bank.seeding import DEMO_USERNAME
+from demo_site.pages import DASHBOARD, SHOP
+from demo_site.trials import latest_trials
 from demo_site.visits import latest_visits
 
 if TYPE_CHECKING:
@@ -62,7 +64,9 @@ class StartPage(View):
             login(request, User.objects.get(username=DEMO_USERNAME))
         context = {
             "accounts": Account.objects.count(),
+            "dashboard": DASHBOARD,
             "endpoints": ENDPOINTS,
+            "shop": SHOP,
             "latency": settings.DEMO_LATENCY * 1000,
             "visits": list(latest_visits),
             "suggestions": [suggestion.as_text() for suggestion in suggestions()],
@@ -73,4 +77,5 @@ class StartPage(View):
         """Forget what was learned and measured, so that the next visit is a first one again."""
         reset()
         latest_visits.clear()
+        latest_trials.clear()
         return redirect("start")

@@ -1,16 +1,18 @@
-"""The pages of the demo site: the start page and one dashboard, three times."""
+"""The demo site: the start page, the trials of the pages, and the pages themselves."""
 
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import include, path
 
-from demo_site.bank.views import AutoDashboardView, DashboardView, HandWrittenDashboardView, ReadyView
+from demo_site.assets import AssetView
 from demo_site.start_page import StartPage
+from demo_site.trial_page import TrialPage
 
 urlpatterns = [
     path("", StartPage.as_view(), name="start"),
-    path("plain/", DashboardView.as_view(), name="plain"),
-    path("auto/", AutoDashboardView.as_view(), name="auto"),
-    path("hand-written/", HandWrittenDashboardView.as_view(), name="hand_written"),
-    path("ready/", ReadyView.as_view(), name="ready"),
+    path("", include("demo_site.bank.urls")),
+    path("shop/", include("demo_site.shop.urls")),
+    path("try/<slug:name>/", TrialPage.as_view(), name="try"),
+    path("site.css", AssetView.as_view(file="site.css", content_type="text/css"), name="stylesheet"),
+    path("icon.svg", AssetView.as_view(file="icon.svg", content_type="image/svg+xml"), name="icon"),
 ]

@@ -3,61 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import signal
 import socket
-import subprocess
-import sys
-import time
-from dataclasses import dataclass
-from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.error import URLError
-from urllib.parse import urlencode
-from urllib.request import HTTPCookieProcessor, OpenerDirector, build_opener
 
 import pytest
 
 from demo_site.comparing import first_difference
+from tests.demo_site.sites import Site, demo, measured, served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 pytest.importorskip("rest_framework", reason="the demo site needs Django REST framework (the extra `demo`)")
-
-ROOT = Path(__file__).resolve().parent.parent
-SECONDS = 120
-
-
-def environment(**variables: str) -> dict[str, str]:
-    """Leave out what would point the demo at another database or other settings."""
-    inherited = {key: value for key, value in os.environ.items() if key != "DATABASE_URL"}
-    return inherited | variables
-
-
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-W", "error", "-m", "demo_site", *arguments]
-
-
-def demo(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*arguments),
-        cwd=ROOT,
-        env=environment(**variables),
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
-
-
-def measured(*arguments: str, **variables: str) -> dict[str, Any]:
-    finished = demo("--format", "json", "--latency", "0", *arguments, **variables)
-    assert finished.returncode == 0, finished.stderr
-    assert "Traceback" not in finished.stderr, "a fault inside autoprefetch is logged, though it never reaches the view"
-    return json.loads(finished.stdout)
 
 
 def queries(result: Mapping[str, Any]) -> dict[str, int]:
@@ -183,6 +142,8 @@ class TestArguments:
             (["--format", "yaml"], "'yaml'"),
             (["--serve", "99999"], "'99999'"),
             (["--serve", "--format", "json"], "--format json"),
+            (["--serve", "--shop"], "--shop"),
+            (["--open"], "--open"),
             (["--bogus"], "--bogus"),
         ],
     )
@@ -249,50 +210,10 @@ class TestDatabaseUrl:
         assert file.read_bytes() == before
 
 
-@dataclass(frozen=True)
-class Site:
-    """A served demo site and a visitor with cookies."""
-
-    url: str
-    visitor: OpenerDirector
-
-    def page(self, path: str = "/", data: Mapping[str, str] | None = None) -> tuple[str, Any]:
-        body = urlencode(data).encode() if data else None
-        with self.visitor.open(self.url + path, body, timeout=30) as response:
-            return response.read().decode(), response.headers
-
-
 @pytest.fixture
 def site() -> Iterator[Site]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    arguments = ["--latency", "0", "--accounts", "3", "--transactions", "7", "--serve", str(port)]
-    server = subprocess.Popen(
-        command(*arguments), cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    site = Site(f"http://127.0.0.1:{port}", build_opener(HTTPCookieProcessor(CookieJar())))
-    try:
-        wait_until_it_answers(site, server)
+    with served() as site:
         yield site
-    finally:
-        server.send_signal(signal.SIGTERM)
-        server.wait(timeout=30)
-
-
-def wait_until_it_answers(site: Site, server: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            site.page("/ready/")
-        except URLError as error:
-            if hasattr(error, "code"):  # an answer, though a refusal: nobody has signed in yet
-                return
-            if server.poll() is not None or time.monotonic() > deadline:
-                pytest.fail("the demo site does not answer")
-            time.sleep(0.1)
-        else:
-            return
 
 
 class TestServing:

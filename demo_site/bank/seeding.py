@@ -12,12 +12,12 @@ from itertools import islice, product
 from random import Random
 from typing import TYPE_CHECKING
 
-from django.core.management.color import no_style
-from django.db import connection, models
+from django.db import models
 from django.db.transaction import atomic
 
 from demo_site.bank.models import Account, Branch, Category, Department, Merchant, Organisation, Transaction, User
 from demo_site.progress import ProgressBar
+from demo_site.sequences import advance_sequences
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,7 +83,7 @@ def seed(scale: Scale) -> None:
         for batch in in_batches(transactions(scale)):
             Transaction.objects.bulk_create(batch)
             progress.advance(len(batch))
-        advance_sequences()
+        advance_sequences(SEEDED_MODELS)
 
 
 def seed_surroundings() -> None:
@@ -155,10 +155,3 @@ def in_batches(rows: Iterator[Transaction]) -> Iterator[list[Transaction]]:
     """Cut the rows into lists, so that a large bank is never in memory as a whole."""
     while batch := list(islice(rows, BATCH)):
         yield batch
-
-
-def advance_sequences() -> None:
-    """Tell the database which keys are taken, so that rows added later get others."""
-    with connection.cursor() as cursor:
-        for statement in connection.ops.sequence_reset_sql(no_style(), SEEDED_MODELS):
-            cursor.execute(statement)
