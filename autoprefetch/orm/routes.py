@@ -20,6 +20,7 @@ from django.core.management.base import BaseCommand
 from autoprefetch.orm.engine import Engine
 
 _route: ContextVar[str] = ContextVar("autoprefetch_route", default="")
+_resolved_now: ContextVar[Any] = ContextVar("autoprefetch_resolved_now", default=None)
 
 _handler: Any = BaseHandler
 _VIEWS = (_handler._get_response.__code__, _handler._get_response_async.__code__)  # below every middleware
@@ -36,12 +37,16 @@ _ERROR = 500  # the least status of a response that says that the server failed
 
 def current() -> str:
     """Return the route that is running here, such as `GET books/<int:pk>/`; "" outside of any."""
-    return _route.get()
+    route = _route.get()
+    if not route and (request := _resolved_now.get()) is not None and request.resolver_match:
+        _route.set(route := _name(request, request.resolver_match))
+    return route
 
 
 def left() -> None:
     """Take note that a request has ended."""
     _route.set("")
+    _resolved_now.set(None)
 
 
 def install(engine: Engine) -> None:
@@ -65,11 +70,17 @@ def install(engine: Engine) -> None:
 
 
 def _running_now(frame: FrameType | None) -> str:
-    """Return the route of the request that a frame runs for: the first `auto()` call may well be that of a view."""
+    """Return the route of the request that a frame runs for: the first `auto()` call may well be that of a view.
+
+    Or of a module that the URLconf imports, while the first request of the process is resolved.
+    """
     while frame is not None:
         if frame.f_code in _VIEWS:
             request = frame.f_locals["request"]
-            return _name(request, request.resolver_match) if request.resolver_match else ""
+            if request.resolver_match:
+                return _name(request, request.resolver_match)
+            _resolved_now.set(request)
+            return ""
         frame = frame.f_back
     return ""
 

@@ -114,6 +114,44 @@ print(PLAIN, counts, "GET permissions/<int:page>/" in site.key)
     assert run(body, {"LOG_SUGGESTIONS": False}, []) == "True [2, 1, 1] True"
 
 
+def test_a_request_whose_urlconf_brings_the_first_auto_has_its_route_too(tmp_path):
+    """A class attribute is made automatic while the URLs of the first request are looked up."""
+    (tmp_path / "pages.py").write_text("""
+from django.contrib.auth.models import Permission
+from django.http import HttpResponse
+from django.urls import path
+from django.views import View
+
+import autoprefetch
+
+
+class Permissions(View):
+    queryset = autoprefetch.auto(Permission.objects.order_by("pk"))
+
+    def get(self, request, page):
+        return HttpResponse([permission.content_type.model for permission in self.queryset.all()])
+
+
+urlpatterns = [path("permissions/<int:page>/", Permissions.as_view())]
+""")
+    body = f"""
+import sys
+from django.test import Client
+
+sys.path.append({str(tmp_path)!r})
+counts = []
+with override_settings(ROOT_URLCONF="pages", ALLOWED_HOSTS=["*"], LOGGING_CONFIG=None):
+    for page in range(3):
+        with CaptureQueriesContext(connection) as queries:
+            Client().get(f"/permissions/{{page}}/")
+        counts.append(len(queries))
+import autoprefetch
+(site,) = autoprefetch.report().call_sites
+print(PLAIN, counts, "GET permissions/<int:page>/" in site.key)
+"""
+    assert run(body, {"LOG_SUGGESTIONS": False}, []) == "True [2, 1, 1] True"
+
+
 def test_a_label_of_no_installed_model_is_a_check_error_that_names_it():
     """And autoprefetch is off until it is mended."""
     body = """
