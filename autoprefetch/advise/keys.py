@@ -7,9 +7,42 @@ hash of its expression; the frames that evaluate it; the route; the model. One w
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 _STEP = " < "
 _HASH = re.compile(r"@[0-9a-f]{8}(?= < |$)")
+_PLACE = re.compile(r"(?P<module>[^\s:/]+):(?P<function>.+)/(?P<step>[^/]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a call site is, as far as its key tells.
+
+    Attributes:
+        module: the module; "" at a call site with a name, which only processes that evaluate it can place.
+        function: the function in it, or the name of the call site.
+        step: the call or the loop in the function, with its number.
+        route: what it serves; "" when that is nothing, or not known.
+    """
+
+    module: str
+    function: str
+    step: str
+    route: str
+
+    @property
+    def origin(self) -> str:
+        """What patterns in `IGNORE` are compared with; "" at a call site with a name."""
+        return f"{self.module}:{self.function}/{self.step}" if self.module else ""
+
+
+def place_of(key: str) -> Place:
+    """Return where a call site is."""
+    origin, *rest = key.split(_STEP)[:-1] or [key]
+    found = _PLACE.fullmatch(_HASH.sub("", origin)) if rest else None
+    if found is None:
+        return Place("", name_of(key), "", "")
+    return Place(found["module"], found["function"], found["step"], rest[-1])
 
 
 def label_of(key: str) -> str:
