@@ -7,6 +7,8 @@ quarantined is known to the processes that evaluate them, each for itself.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
@@ -29,6 +31,16 @@ ELSEWHERE = (
     " built, and import what its module lacks."
 )
 """The note for a call site that only other processes have evaluated."""
+
+ORDERING = (
+    "where the ordering of the query is not total, rows with equal sort keys may change places with select_related;"
+    " autoprefetch prefetches instead there."
+)
+"""The note for such a call site where the choice depends on how its queryset is written."""
+
+
+class StoreUnusableError(Exception):
+    """The store cannot be used; its cause is the store's own error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +104,7 @@ class Surveyed:
             return None
         if self.standing is not None and self.standing.plan is not None:
             return advising.suggestion(self.standing, plan, self.report.profile)
-        return suggestion_for(
+        found = suggestion_for(
             plan,
             self.report.profile,
             call_site=self.report.call_site,
@@ -101,14 +113,20 @@ class Surveyed:
             names={},
             note=ELSEWHERE,
         )
+        depends = self.report.unordered is not None and self.report.unordered.joins() != plan.joins()
+        return replace(found, notes=(*found.notes, ORDERING)) if found and depends else found
 
 
 def survey() -> tuple[Surveyed, ...]:
     """Return every call site that the store or this process knows, the one that saved most time first.
 
-    The store is read once, whatever it knows; its errors reach the caller.
+    The store is read once, whatever it knows.
+
+    Raises:
+        StoreUnusableError: it cannot be read.
     """
-    known = engine.everything()
+    with _using_store():
+        known = engine.everything()
     here = {standing.site.key: standing for standing in engine.standings.all()}
     quarantined = (key for key, standing in here.items() if standing.quarantined)
     found = (_surveyed(key, known.get(key, UNKNOWN), here.get(key)) for key in {*known, *quarantined})
@@ -128,8 +146,20 @@ def forget(key: str) -> None:
 
     Args:
         key: the key of the call site.
+
+    Raises:
+        StoreUnusableError: it cannot be written.
     """
-    engine.forget(key)
+    with _using_store():
+        engine.forget(key)
+
+
+@contextmanager
+def _using_store() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # that of a server, a disk or a table
+        raise StoreUnusableError from error
 
 
 def as_pattern(origin: str) -> str:
