@@ -128,7 +128,7 @@ def test_an_ignored_call_site_names_the_pattern(database):
         ("shop.views:Books.get/auto#0@12345678 <  < library.Book", ("shop.views", "Books.get", "auto#0", "")),
         ("the list < library.Book", ("", "the list", "", "")),
         ("a:b/c < library.Book", ("", "a:b/c", "", "")),
-        ("books/list.html:books/list.html/for#0 < GET / < library.Book", ("", "books/list.html:books/list.html/for#0 (GET /)", "", "")),
+        ("a/b.html:a/b.html/for#0 < GET / < library.Book", ("", "a/b.html:a/b.html/for#0 (GET /)", "", "")),
         ("", ("", "", "", "")),
     ],
 )  # fmt: skip

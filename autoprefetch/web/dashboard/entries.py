@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -13,6 +14,7 @@ from autoprefetch.surveying import Surveyed
 from autoprefetch.web.dashboard.figures import Bar, counted, number, queries
 
 _DIGITS = 16
+_CLASS = re.compile(r"[^\W\d]\w*(?=\()")  # as `repr()` begins
 
 
 def digest_of(key: str) -> str:
@@ -53,6 +55,12 @@ def is_warm(site: Surveyed) -> bool:
 def is_rolled_back(site: Surveyed) -> bool:
     """Tell whether this process has taken its plan away, or given up batches."""
     return bool(site.report.quarantined or site.given_up)
+
+
+def fault_of(site: Surveyed) -> str:
+    """Name the class of the fault that took its plan away, and no more: what a fault says may hold values."""
+    found = _CLASS.match(site.report.quarantined)
+    return found[0] if found else "Exception" if site.report.quarantined else ""
 
 
 def entry(site: Surveyed) -> Entry:

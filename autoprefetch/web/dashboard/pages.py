@@ -43,7 +43,8 @@ def page(request: HttpRequest, template: str, context: Mapping[str, Any], status
     """
     assets = {name.partition(".")[0] + "_" + name.rpartition(".")[2]: asset(name) for name in TYPES}
     text = _templates().get_template(template).render({**context, "assets": assets}, request)
-    response = HttpResponse(text, status=status)
+    # Names of files may hold bytes that are no text.
+    response = HttpResponse(text.encode("utf-8", "backslashreplace"), status=status)
     response.headers["Content-Security-Policy"] = POLICY
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "same-origin"

@@ -19,7 +19,7 @@ from autoprefetch.surveying import StoreUnusableError, Surveyed, forget, survey
 from autoprefetch.web.dashboard.branches import MEANINGS, marks_in, tree
 from autoprefetch.web.dashboard.changes import changes
 from autoprefetch.web.dashboard.circumstances import circumstances, store_name
-from autoprefetch.web.dashboard.entries import digest_of, entry, totals
+from autoprefetch.web.dashboard.entries import digest_of, entry, fault_of, totals
 from autoprefetch.web.dashboard.figures import counted, number
 from autoprefetch.web.dashboard.ignoring import ignoring
 from autoprefetch.web.dashboard.listing import listing
@@ -31,7 +31,7 @@ FORGET = "autoprefetch_database.delete_callsite"
 
 @method_decorator([never_cache, csrf_protect], name="dispatch")
 class StaffView(UserPassesTestMixin, View):
-    """A page for staff: others get 403, and nobody is asked to log in."""
+    """A page for staff: other users get 403, and who has not logged in is asked to."""
 
     def test_func(self) -> bool:
         """Tell whether the visitor may look, as the admin does."""
@@ -99,7 +99,7 @@ class CallSiteView(StaffView):
             "site": site,
             "entry": entry(site),
             "totals": totals([site.report]),
-            "fault": site.report.quarantined.partition("(")[0],  # what it says may hold values
+            "fault": fault_of(site),
             "tree": nodes,
             "meanings": [(mark, meaning) for mark, meaning in MEANINGS.items() if mark in marks],
             "suggestion": suggestion,

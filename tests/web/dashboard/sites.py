@@ -43,10 +43,9 @@ SETTINGS: dict[str, Any] = {
 
 def used(times: float, loads: float, *, ahead: float = 0, rows: float | None = None, place: str = "") -> Usage:
     """Return the usage of a path in so many evaluations, with the lazy loads of each."""
-    all_loads = times * loads
-    return Usage(
-        times, all_loads, all_loads, all_loads if rows is None else rows, eager=ahead, first_access=place, distinct=loads
-    )
+    total = times * loads
+    brought = total if rows is None else rows
+    return Usage(times, total, total, brought, eager=ahead, first_access=place, distinct=loads)
 
 
 def history(times: int, rows: int, warm: int = 0, queries: int = 0, **usages: Usage) -> History:
@@ -91,8 +90,8 @@ def address(key: str, *more: str) -> str:
 
 
 def user(name: str = "staff", *, is_staff: bool = True, permissions: tuple[str, ...] = ()) -> User:
-    """Return a new user; the permissions are those of the database store."""
-    found = User.objects.create_user(name, is_staff=is_staff)
+    """Return a user of that name; the permissions are those of the database store."""
+    found, _ = User.objects.get_or_create(username=name, defaults={"is_staff": is_staff})
     kind = ContentType.objects.get_for_model(CallSite)
     found.user_permissions.set(Permission.objects.filter(content_type=kind, codename__in=permissions))
     return found
