@@ -66,24 +66,27 @@ class Visit:
     """
 
     def __init__(self, browser: Browser, address: str, **options: Any) -> None:
+        self.address = address
         self.complaints: list[str] = []
         self.hosts: set[str] = set()
         self.context: BrowserContext = browser.new_context(base_url=address, **{"viewport": DESK, **options})
         self.page: Page = self.context.new_page()
         self.page.on("console", lambda message: self._heard(message.type, message.text))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("requestfailed", lambda request: self.complaints.append(f"{request.url} {request.failure}"))
+        self.page.on("requestfailed", lambda request: self._lost(request.url, request.failure))
         self.page.on("request", lambda request: self.hosts.add(request.url.partition("//")[2].partition("/")[0]))
 
     def _heard(self, kind: str, text: str) -> None:
         if kind in ("error", "warning"):
             self.complaints.append(f"{kind}: {text}")
 
+    def _lost(self, address: str, failure: str | None) -> None:
+        if failure != "net::ERR_ABORTED":  # the visitor went on before it came
+            self.complaints.append(f"{address} {failure}")
+
     def log_in(self, cookies: Any) -> None:
-        """Take over the session of a client of Django's."""
-        session = cookies["sessionid"].value
-        address = self.context._impl_obj._options["baseURL"]
-        self.context.add_cookies([{"name": "sessionid", "value": session, "url": address}])
+        """Take over the session of a client of Django's, given its cookies."""
+        self.context.add_cookies([{"name": "sessionid", "value": cookies["sessionid"].value, "url": self.address}])
 
     def shoot(self, name: str, **options: Any) -> None:
         """Take a picture for the documentation, if that is asked for."""

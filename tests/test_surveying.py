@@ -85,6 +85,16 @@ def test_what_this_process_has_evaluated_comes_with_its_line_and_source(store, d
     assert only().report.totals.evaluations == 7
 
 
+def test_the_second_edit_of_a_derived_query_is_known_where_it_was_built(store, database):
+    """The store keeps no places in the source; those that this process knows are put back."""
+    for _ in range(2):
+        for book in auto(Book.objects.order_by("pk")):
+            assert list(book.contributions.order_by("position", "pk")[:2]) is not None
+    suggestion = only().suggestion()
+    assert suggestion is not None
+    assert [edit.replaces for edit in suggestion.edits] == ['book.contributions.order_by("position", "pk")[:2]']
+
+
 def test_what_was_quarantined_is_there_even_if_nothing_is_known_of_it(database):
     """Its plan is gone, and with it the advice."""
     read_books()

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from django.test import override_settings
+from django.test import Client, override_settings
 from pytest_django.live_server_helper import LiveServer
 
 from autoprefetch.evaluation import engine
 from autoprefetch.faults import quarantine
-from tests.web.dashboard.reading import AuthorsView, CatalogueView
 from tests.web.dashboard.sites import OTHERS, SETTINGS
 
 
@@ -20,10 +19,12 @@ def _included() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def server(transactional_db: None, _included: None) -> Iterator[str]:
-    """Serve the project for browsers, with the settings that it has here: the `live_server` of a session has others."""
-    running = LiveServer("localhost")
+@pytest.fixture(scope="module")
+def server(django_db_setup: None) -> Iterator[str]:
+    """Serve the project for browsers, by the middleware that it has here; a `live_server` has that of the settings."""
+    with override_settings(**SETTINGS):
+        running = LiveServer("localhost")
+    running.thread.httpd.daemon_threads = False  # so that those which still answer are waited for at the end
     yield running.url
     running.stop()
 
@@ -31,10 +32,8 @@ def server(transactional_db: None, _included: None) -> Iterator[str]:
 @pytest.fixture
 def evaluated(library: None) -> None:
     """Evaluate call sites in this process: one is warm, one is rolled back."""
-    catalogue, authors = CatalogueView(), AuthorsView()
-    for _ in range(4):
-        catalogue.get()
-    authors.get()
+    for page in [*4 * ["/catalogue/"], "/authors/"]:
+        assert Client().get(page).status_code == 200
     [standing] = [one for one in engine.standings.all() if "AuthorsView" in one.site.key]
     quarantine(standing, ValueError("row of the secret hunter2"))
 

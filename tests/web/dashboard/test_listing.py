@@ -52,7 +52,7 @@ def test_what_saved_most_time_comes_first(staff):
         ("library.Book", ["the search results", "NewBooksFeed.items", "CatalogueView.get"]),
         ("branch__street", ["ShelfListView.get_queryset"]),
         ("search results", ["the search results"]),
-        ("conftest:evaluated", ["CatalogueView.get", "AuthorsView.get"]),
+        ("tests.library.views", ["CatalogueView.get", "AuthorsView.get"]),
         ("  ", ORDER),
         ("%", []),
         (".*", []),
