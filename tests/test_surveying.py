@@ -18,6 +18,7 @@ from autoprefetch.learn.profiles import Profile, Usage
 from autoprefetch.learn.stores.file import FileStore
 from autoprefetch.surveying import ELSEWHERE, Surveyed, as_pattern, forget, survey
 from tests.library.models import Book
+from tests.stores import kept_in
 
 FILE = "autoprefetch.learn.stores.file.FileStore"
 USED = Usage(4, 64, 64, 64, eager=3, distinct=64)
@@ -41,11 +42,9 @@ def read_books() -> None:
 @pytest.fixture
 def store(tmp_path: Path) -> Any:
     path = tmp_path / "store.json"
-    with override_settings(AUTOPREFETCH={"STORE": {"BACKEND": FILE, "OPTIONS": {"PATH": str(path)}}}):
+    with kept_in(FILE, PATH=str(path)):
         yield FileStore(path)
         reset()
-    list(auto(Book.objects.none()))  # the memory of this process again
-    reset()
 
 
 def only() -> Surveyed:

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core.cache import caches
-from django.test import override_settings
 
-from autoprefetch import auto
 from autoprefetch.evaluation import engine
 from autoprefetch.web.dashboard.pages import POLICY
 from tests.browsers import PHONE, Visit, launched, needs_browser, visiting
-from tests.library.models import Book
+from tests.stores import kept_in
 from tests.web.dashboard.sites import COLD, GONE, LIST, OTHERS, UNUSED, WARM, address, client, user
 
 if TYPE_CHECKING:
@@ -27,7 +25,6 @@ pytestmark = [
     pytest.mark.parametrize("database", ["sqlite"], indirect=True),
 ]
 
-STORE = {"BACKEND": "autoprefetch.learn.stores.cache.CacheStore", "OPTIONS": {}}
 TAB_STOPS = 12
 
 
@@ -40,10 +37,9 @@ def browser(server: str) -> Iterator[Browser]:
 @pytest.fixture(autouse=True)
 def _shared(_included: None) -> Iterator[None]:
     """Keep what is known where workers share it, as one would."""
-    with override_settings(AUTOPREFETCH={"STORE": STORE}):
+    with kept_in("autoprefetch.learn.stores.cache.CacheStore"):
         yield
         engine.store.clear()
-    list(auto(Book.objects.none()))  # the memory of this process again
     caches["default"].clear()
 
 

@@ -22,6 +22,7 @@ from autoprefetch.web.dashboard import assets
 from autoprefetch.web.dashboard.pages import POLICY
 from tests import databases
 from tests.library.models import Author, Book, Comment, Publisher, Reader
+from tests.stores import kept_in
 from tests.web.dashboard.sites import COLD, GONE, LIST, NAMED, OTHERS, UNUSED, WARM, address, client, history, used
 
 FILE = "autoprefetch.learn.stores.file.FileStore"
@@ -208,12 +209,11 @@ def setting(request: pytest.FixtureRequest, tmp_path: Path, transactional_db: No
         found = {"BACKEND": DATABASE, "OPTIONS": {}}
     else:
         found = {"BACKEND": CACHE, "OPTIONS": {"ALIAS": "default" if kind == "locmem" else kind}}
-    with override_settings(AUTOPREFETCH={"STORE": found}):
+    with kept_in(found["BACKEND"], **found["OPTIONS"]):
         yield found
         engine.store.clear()
         if kind == "database":  # Django keeps a connection to a database in memory, and this one dies with its thread
             engine.store._call(lambda: connections["default"].connection.close())
-    list(auto(Book.objects.none()))  # the memory of this process again
     caches["default"].clear()
 
 
@@ -269,21 +269,17 @@ def test_a_database_store_is_read_by_one_query(count):
 def test_a_store_that_is_down_is_said_to_be(staff, caplog):
     """With what to do, without what the error says; the log has it."""
     down = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:1"}
-    store = {"BACKEND": CACHE, "OPTIONS": {"ALIAS": "down"}}
-    try:
-        with override_settings(CACHES={**settings.CACHES, "down": down}, AUTOPREFETCH={"STORE": store}):
-            for page in (LIST, address(COLD)):
-                answer = staff.get(page)
-                assert answer.status_code == 503
-                assert answer.headers["Content-Security-Policy"] == POLICY
-                text = Document(answer.content.decode()).text
-                assert "The CacheStore cannot be used" in text
-                assert "ConnectionError" in text
-                assert "AUTOPREFETCH['STORE']" in text
-                assert "127.0.0.1" not in text
-            assert staff.post(address(COLD, "forget")).status_code == 503
-    finally:
-        list(auto(Book.objects.none()))  # the memory of this process again
+    with override_settings(CACHES={**settings.CACHES, "down": down}), kept_in(CACHE, ALIAS="down"):
+        for page in (LIST, address(COLD)):
+            answer = staff.get(page)
+            assert answer.status_code == 503
+            assert answer.headers["Content-Security-Policy"] == POLICY
+            text = Document(answer.content.decode()).text
+            assert "The CacheStore cannot be used" in text
+            assert "ConnectionError" in text
+            assert "AUTOPREFETCH['STORE']" in text
+            assert "127.0.0.1" not in text
+        assert staff.post(address(COLD, "forget")).status_code == 503
     assert "127.0.0.1" in caplog.text
 
 
