@@ -52,7 +52,9 @@ def _parents(path: Path) -> list[Path]:
 
 
 def suggestion(standing: Standing, plan: Plan, profile: Profile) -> Suggestion | None:
-    """Write the plan of a call site as code; None when it loads nothing ahead."""
+    """Write the plan of a call site as code; None when it loads nothing ahead, or was quarantined."""
+    if standing.quarantined:
+        return None  # its plan is none of its model's any more
     origin, manager = standing.site.origin, standing.mark.manager
     # Where `SCOPE` made it automatic, the origin is what evaluates: it is not known where the queryset is built.
     source = None if standing.mark.by_scope else source_of(origin)
