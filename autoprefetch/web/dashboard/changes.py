@@ -34,9 +34,8 @@ def changes(suggestion: Suggestion) -> list[Change]:
 
 
 def _changes(suggestion: Suggestion) -> Iterator[Change]:
-    if suggestion.code:
-        title = "Replace the call of auto()" if suggestion.replaces else "Add to your query"
-        yield Change(title, suggestion.code, suggestion.replaces, suggestion.call_site)
+    title = "Replace the call of auto()" if suggestion.replaces else "Add to your query"
+    yield Change(title, suggestion.code, suggestion.replaces, suggestion.call_site)
     if suggestion.imports:
         yield Change("Import what it needs", "\n".join(suggestion.imports))
     for edit in suggestion.edits:
