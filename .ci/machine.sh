@@ -1,4 +1,5 @@
-# What the machine has to have: interpreters, the libraries that mysqlclient is built with, PostgreSQL, MariaDB, Redis.
+# What the machine has to have: interpreters, the libraries that mysqlclient is built with, PostgreSQL, MariaDB, Redis,
+# and a browser.
 # What is there is used as it is; what is missing is installed, and what is down is started.
 
 # Puts the interpreters of the given versions on the PATH; those given last come first.
@@ -34,6 +35,7 @@ prepare_machine() {
     prepare_postgresql
     prepare_mariadb
     prepare_redis
+    prepare_chromium
 }
 
 APT_IS_FRESH=
@@ -105,6 +107,14 @@ prepare_redis() {
     fi
     redis-server --daemonize yes --bind 127.0.0.1 --port 6379 --save "" --appendonly no --dir /tmp >/dev/null
     wait_for Redis 6379
+}
+
+prepare_chromium() {
+    if [[ ! -x /usr/bin/chromium ]]; then
+        install_packages chromium fonts-dejavu-core
+    fi
+    # The wrapper that Debian starts it by prints warnings in front of the version.
+    echo "Browser: $(/usr/bin/chromium --version 2>/dev/null | tail -1)"
 }
 
 answers() {

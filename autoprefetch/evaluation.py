@@ -204,12 +204,29 @@ class Evaluations(Streaming):
 
     def known(self) -> list[tuple[Standing, History]]:
         """Return the call sites of this process with what is known of them now."""
+        self.take_in()
+        pairs = [(standing, self.store.load(standing.site.key)) for standing in self.standings.all()]
+        return [(standing, found or UNKNOWN) for standing, found in pairs if found is not None or standing.quarantined]
+
+    def take_in(self) -> None:
+        """Merge all that was learned here until now."""
         for recording in writes.recordings():
             recording.close()
         reading.end()
         self.collector.merge()
-        pairs = [(standing, self.store.load(standing.site.key)) for standing in self.standings.all()]
-        return [(standing, found or UNKNOWN) for standing, found in pairs if found is not None or standing.quarantined]
+
+    def everything(self) -> dict[str, History]:
+        """Return what the store knows, which is what all processes have learned, by the keys of the call sites."""
+        self.open_store(conf.current())
+        self.take_in()
+        return dict(self.store.items())
+
+    def forget(self, key: str) -> None:
+        """Forget one call site, here and in the store; other processes forget it when they look into the store."""
+        self.open_store(conf.current())
+        self.take_in()
+        self.store.delete(key)
+        self.standings.drop(key)
 
     def planned_for(self, standing: Standing, history: History) -> Plan:
         """Return what the next evaluation of a call site would load ahead."""

@@ -21,7 +21,7 @@ def report() -> Report:
 def suggestions() -> list[Suggestion]:
     """Return the code change for each call site that has one, the one first that saves most queries."""
     made = (
-        advising.suggestion(advising.advised(standing), engine.planned_for(standing, history), history.profile)
+        advising.suggestion_here(standing, engine.planned_for(standing, history), history.profile)
         for standing, history in engine.known()
     )
     found = [suggestion for suggestion in made if suggestion is not None]

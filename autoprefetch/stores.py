@@ -16,6 +16,9 @@ from autoprefetch.rules import MEMORY_STORE
 
 Setting = Mapping[str, Any]
 
+REMEDY = "Look at AUTOPREFETCH['STORE'], and at the server, the file or the migrations that it needs."
+"""What to do about a store that cannot be used."""
+
 _OF_THE_FRONT = ("flush_interval", "refresh_interval")
 
 

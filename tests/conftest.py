@@ -8,6 +8,7 @@ import pytest
 from asgiref.sync import async_to_sync
 
 import autoprefetch
+from tests import browsers
 from tests.databases import ALIASES, MISSING, ONLY_SERVERS, REQUIRED
 from tests.library import data
 from tests.routers import on_database
@@ -19,6 +20,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if REQUIRED and MISSING:
         reasons = "; ".join(f"{alias}: {reason}" for alias, reason in MISSING.items())
         msg = f"AUTOPREFETCH_REQUIRE_DATABASES is set, but not every database is there: {reasons}"
+        raise pytest.UsageError(msg)
+    if browsers.REQUIRED and browsers.MISSING:
+        msg = f"AUTOPREFETCH_REQUIRE_BROWSER is set, but {browsers.MISSING}"
         raise pytest.UsageError(msg)
 
 

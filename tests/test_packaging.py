@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from autoprefetch.web.dashboard.assets import TYPES
+
 ROOT = Path(__file__).parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
@@ -48,9 +50,11 @@ def test_the_metadata_name_the_license_and_the_extras(distribution):
     assert distribution.metadata["Summary"]
     assert set(distribution.metadata.get_all("Provides-Extra")) == {
         "benchmarks",
+        "browser",
         "demo",
         "dev",
         "docs",
+        "fix",
         "mysql",
         "postgres",
         "redis",
@@ -74,6 +78,19 @@ def test_type_checkers_see_that_the_package_is_typed(distribution):
     """PEP 561 asks for the marker file inside the package."""
     assert resources.files("autoprefetch").joinpath("py.typed").is_file()
     assert "Typing :: Typed" in distribution.metadata.get_all("Classifier")
+
+
+def test_the_pages_of_the_dashboard_are_installed_with_their_files():
+    """Templates, style sheet, script and icon lie beside the code that reads them, in the wheel too."""
+    installed = resources.files("autoprefetch.web.dashboard")
+    checkout = ROOT / "autoprefetch" / "web" / "dashboard"
+    names = {"base.html", "call_site.html", "call_sites.html", "code.html", "trouble.html"}
+    assert names <= {entry.name for entry in installed.joinpath("templates").iterdir()}
+    assert {entry.name for entry in installed.joinpath("static").iterdir()} == set(TYPES)
+    if checkout.is_dir():  # it is not where the built distribution is tested
+        assert {entry.name for entry in checkout.joinpath("templates").iterdir()} == {
+            entry.name for entry in installed.joinpath("templates").iterdir()
+        }
 
 
 def test_the_top_level_of_the_repository_holds_only_the_house():

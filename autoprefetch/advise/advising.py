@@ -121,6 +121,12 @@ def suggestion(site: Advised, plan: Plan, profile: Profile) -> Suggestion | None
     )
 
 
+def suggestion_here(standing: Standing, plan: Plan, profile: Profile) -> Suggestion | None:
+    """Write the plan of a call site of this process as code; None when it loads nothing ahead, or was quarantined."""
+    # The plan of a quarantined call site is none of its model's any more.
+    return None if standing.quarantined else suggestion(advised(standing), plan, profile)
+
+
 def log_once(standing: Standing, plan: Plan, profile: Profile) -> None:
     """Log the suggestion for a plan, unless the same code was logged for the call site before."""
     derived = tuple((path, usage.built) for path, usage in profile.usages.items() if is_derived(path))
@@ -128,7 +134,7 @@ def log_once(standing: Standing, plan: Plan, profile: Profile) -> None:
     if state == standing.advised:
         return  # reading and parsing the source again would cost more than the request
     standing.advised = state
-    made = suggestion(advised(standing), plan, profile)
+    made = suggestion_here(standing, plan, profile)
     if made is not None and made.code not in standing.logged:
         standing.logged = (*standing.logged, made.code)
         logs.suggested(made)

@@ -28,7 +28,7 @@ def report_of(known: Mapping[str, History], config: Config) -> Report:
         known: the histories by the keys of the call sites.
         config: the settings that plans are made by.
     """
-    sites = [_report(key, history, config) for key, history in known.items()]
+    sites = [foreseen_report(key, history, config) for key, history in known.items()]
     return Report(tuple(sorted(sites, key=by_saving)))
 
 
@@ -40,7 +40,8 @@ def model_of(key: str) -> type[Model] | None:
         return None
 
 
-def _report(key: str, history: History, config: Config) -> CallSiteReport:
+def foreseen_report(key: str, history: History, config: Config) -> CallSiteReport:
+    """Report one call site of a store."""
     model, label = model_of(key), label_of(key)
     if model is None:
         gone = f"no installed model is called {label!r}"

@@ -11,31 +11,41 @@ from dataclasses import dataclass
 
 _STEP = " < "
 _HASH = re.compile(r"@[0-9a-f]{8}(?= < |$)")
-_ORIGIN = re.compile(r"(?P<module>[^:]+):(?P<function>.+)/(?P<step>[^/@]+#\d+[^/@]*)(@(?P<digest>[0-9a-f]{8}))?")
+_PLACE = re.compile(r"(?P<module>[^\s:]+):(?P<function>.+)/(?P<step>[^/@]+)(@(?P<digest>[0-9a-f]{8}))?")
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a queryset was made automatic, as a key tells it.
+class Place:
+    """Where a call site is, as far as its key tells.
 
     Attributes:
-        module: the module, or the name of a template.
-        function: the function, class or tag.
-        step: the call, with its number among those of the same name.
+        module: the module, or the name of a template; "" at a call site with a name, which only processes that evaluate
+            it can place.
+        function: the function, class or tag in it, or the name of the call site.
+        step: the call or the loop in the function, with its number.
         digest: the hash of its expression; "" where there is no `auto()`, or no source.
+        route: what it serves; "" when that is nothing, or not known.
     """
 
     module: str
     function: str
     step: str
     digest: str
+    route: str
+
+    @property
+    def origin(self) -> str:
+        """What patterns in `IGNORE` are compared with; "" at a call site with a name."""
+        return f"{self.module}:{self.function}/{self.step}" if self.module else ""
 
 
-def origin_of(key: str) -> Origin | None:
-    """Return where a queryset was made automatic; None for a call site with a name of its own."""
-    first, *rest = key.split(_STEP)
-    found = _ORIGIN.fullmatch(first) if len(rest) > 1 else None
-    return Origin(found["module"], found["function"], found["step"], found["digest"] or "") if found else None
+def place_of(key: str) -> Place:
+    """Return where a call site is."""
+    origin, *rest = key.split(_STEP)[:-1] or [key]
+    found = _PLACE.fullmatch(origin) if rest else None
+    if found is None:
+        return Place("", name_of(key), "", "", "")
+    return Place(found["module"], found["function"], found["step"], found["digest"] or "", rest[-1])
 
 
 def label_of(key: str) -> str:

@@ -17,7 +17,7 @@ from importlib import import_module
 from importlib.util import find_spec
 
 from autoprefetch.advise.chains import Chain, chain_of
-from autoprefetch.advise.keys import Origin
+from autoprefetch.advise.keys import Place
 from autoprefetch.learn.profiles import Span
 from autoprefetch.observe.callsites import Location
 from autoprefetch.observe.expressions import called, digest_of
@@ -38,7 +38,7 @@ class _Found:
     node: ast.expr
 
 
-def location_of(origin: Origin) -> Location:
+def location_of(place: Place) -> Location:
     """Find the call of `auto()` that a key tells of.
 
     Its module is imported, to know what its names are bound to.
@@ -46,28 +46,28 @@ def location_of(origin: Origin) -> Location:
     Raises:
         NotLocatedError: it was edited, or there is no telling which of several it is.
     """
-    file = _file_of(origin.module)
+    file = _file_of(place.module)
     try:
-        import_module(origin.module)
+        import_module(place.module)
     except Exception as error:
-        msg = f"{origin.module} cannot be imported: {type(error).__name__}: {error}"
+        msg = f"{place.module} cannot be imported: {type(error).__name__}: {error}"
         raise NotLocatedError(msg) from error
-    node = _one_of(origin, [found for found in _expressions(file) if isinstance(found.node, ast.Call)])
-    return Location(origin.module, origin.function, origin.step, *_span(file, node))
+    node = _one_of(place, [found for found in _expressions(file) if isinstance(found.node, ast.Call)])
+    return Location(place.module, place.function, place.step, *_span(file, node))
 
 
-def _one_of(origin: Origin, calls: list[_Found]) -> ast.expr:
-    name, _, number = origin.step.partition("#")
-    same = [found for found in calls if _callee(found.node) == name and digest_of(found.node) == origin.digest]
+def _one_of(place: Place, calls: list[_Found]) -> ast.expr:
+    name, _, number = place.step.partition("#")
+    same = [found for found in calls if _callee(found.node) == name and digest_of(found.node) == place.digest]
     if not same:
-        msg = f"its auto(...) in {origin.module} was edited or removed since it was learned"
+        msg = f"its auto(...) in {place.module} was edited or removed since it was learned"
         raise NotLocatedError(msg)
-    here = [found for found in same if found.function == origin.function] or same
+    here = [found for found in same if found.function == place.function] or same
     if len(here) > 1:
-        named = [found for found in calls if found.function == origin.function and _callee(found.node) == name]
+        named = [found for found in calls if found.function == place.function and _callee(found.node) == name]
         here = [found for found in named[int(number) : int(number) + 1] if found in here] if number.isdigit() else []
     if len(here) != 1:
-        msg = f"its auto(...) is written more than once in {origin.module}"
+        msg = f"its auto(...) is written more than once in {place.module}"
         raise NotLocatedError(msg)
     return here[0].node
 

@@ -11,7 +11,7 @@ from django.db.models import Model
 
 from autoprefetch.advise.advising import Advised, accessor_of, derived_from, queryset_of, suggestion
 from autoprefetch.advise.foreseeing import model_of, written_as
-from autoprefetch.advise.keys import Origin, label_of, name_of, origin_of
+from autoprefetch.advise.keys import Place, label_of, name_of, place_of
 from autoprefetch.advise.locating import NotLocatedError, chain_at, location_of
 from autoprefetch.advise.sources import Source, names_at, source_of
 from autoprefetch.advise.suggestions import Suggestion
@@ -76,7 +76,7 @@ def _proposal(key: str, history: History, config: Config) -> Proposal | None:
     model = model_of(key)
     if model is None or history.profile.observed < LEAST:
         return None
-    location, unplaced = _located(origin_of(key))
+    location, unplaced = _located(place_of(key))
     by_scope = location is None and not unplaced
     name = CallSite(key, location, label_of(key)).name if location is not None else name_of(key)
     source = source_of(location) if location is not None else None
@@ -91,14 +91,14 @@ def _proposal(key: str, history: History, config: Config) -> Proposal | None:
     return None if found is None else Proposal(key, found, location, unplaced)
 
 
-def _located(origin: Origin | None) -> tuple[Location | None, str]:
+def _located(place: Place) -> tuple[Location | None, str]:
     """Return where `auto()` is called, or why nobody can tell; neither where nobody called it."""
-    if origin is None:
+    if not place.module:
         return None, "it has a name of its own, which does not tell where it is"
-    if not origin.digest:
+    if not place.digest:
         return None, ""
     try:
-        return location_of(origin), ""
+        return location_of(place), ""
     except NotLocatedError as error:
         return None, str(error)
 

@@ -25,7 +25,8 @@ def paragraph(site: CallSiteReport) -> str:
     totals, warm = site.totals, site.profile.measured_queries
     counted = f"{_counted(totals.evaluations, 'evaluation')}, {_counted(totals.rows, 'row')}"
     lines = [f"{site.call_site}: {site.model}, {counted}"]
-    saved = f", {warm:.0f} warm, {site.saved_queries} saved in all ({_time(site)}, estimated)" if warm else ""
+    time = duration(site.saved_seconds)
+    saved = f", {warm:.0f} warm, {site.saved_queries} saved in all ({time}, estimated)" if warm else ""
     lines.append(f"  queries: {site.profile.plain_queries:.0f} plain{saved}")
     lines += [f"  evaluated by {' < '.join(site.callers)}"] if site.callers else []
     lines += [f"  left out: {site.gone}"] if site.gone else []
@@ -66,7 +67,7 @@ def _site_cells(site: CallSiteReport) -> list[str]:
     totals, warm = site.totals, site.profile.measured_queries
     cells = [f"`{site.call_site}`", site.model, f"{totals.evaluations}", f"{totals.rows}"]
     cells += [f"{site.profile.plain_queries:.0f}", "" if warm is None else f"{warm:.0f}", f"{site.saved_queries}"]
-    return [*cells, _time(site)]
+    return [*cells, duration(site.saved_seconds)]
 
 
 def _cells(line: Line) -> list[str]:
@@ -95,6 +96,6 @@ def _counted(count: float, what: str) -> str:
     return f"{count:.0f} {what}{'' if count == 1 else 's'}"
 
 
-def _time(site: CallSiteReport) -> str:
-    seconds = site.saved_seconds
+def duration(seconds: float) -> str:
+    """Write a time for people."""
     return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"

@@ -177,6 +177,10 @@ class Standings:
         """Return all standings."""
         return list(self._by_key.values())
 
+    def drop(self, key: str) -> None:
+        """Forget the plans of one call site; its next evaluation is a first one, also where it was quarantined."""
+        self._by_key.pop(key, None)
+
     def clear(self) -> None:
         """Forget all plans."""
         self._by_key.clear()

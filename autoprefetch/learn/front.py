@@ -210,9 +210,10 @@ class Front:
     # What people ask for; they wait for the store, and see its errors
 
     def items(self) -> list[tuple[str, History]]:
-        """Return what the store knows, with what was learned here."""
+        """Return what the store knows, with what was learned here, and with the places that this process knows."""
         self.flush()
-        return self._call(lambda: list(self.store.items()))
+        pairs = [(key, found, self.memory.peek(key)) for key, found in self._call(lambda: list(self.store.items()))]
+        return [(key, found.with_places_of(known) if known else found) for key, found, known in pairs]
 
     def delete(self, key: str) -> None:
         """Forget one call site, here and in the store."""

@@ -74,10 +74,7 @@ def using(store: SharedStore, use: Callable[[], T]) -> T:
     except Exception as error:
         name = type(store).__name__
         reason = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".: ")
-        msg = (
-            f"The {name} cannot be used: {reason}. Look at AUTOPREFETCH['STORE'], and at the server, the file or the"
-            " migrations that it needs."
-        )
+        msg = f"The {name} cannot be used: {reason}. {stores.REMEDY}"
         raise CommandError(msg, returncode=WRONG) from error
 
 

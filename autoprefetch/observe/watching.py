@@ -155,3 +155,7 @@ class Watches:
     def not_ahead(self) -> frozenset[Path]:
         """Return the paths that are not to be loaded ahead: they are given up, or have to be compared first."""
         return frozenset(path for path, watch in self._by_path.items() if watch.is_given_up or watch.is_suspected)
+
+    def given_up(self) -> frozenset[Path]:
+        """Return the paths whose batches are given up."""
+        return frozenset(path for path, watch in self._by_path.items() if watch.is_given_up)

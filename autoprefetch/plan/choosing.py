@@ -30,6 +30,7 @@ MAX_JOINS = 16
 """Joins that a plan adds to one query at the most; SQLite ends at 64 tables, MariaDB at 61."""
 
 LATER = "loading it when it is touched costs less"
+IGNORED = "it is ignored"
 INFINITE = float("inf")
 
 
@@ -133,7 +134,7 @@ class _Planner:
 
     def stays_lazy(self, known: Relation, path: Path) -> str:
         if self.choices.ignores(path, known):
-            return "it is ignored"
+            return IGNORED
         if path not in self.profile.usages:
             return "it was not loaded lazily"
         if path in self.choices.forgotten:

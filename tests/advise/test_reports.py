@@ -10,6 +10,8 @@ import pytest
 
 from autoprefetch import auto, override, report, reset, suggestions
 from autoprefetch.advise.reports import CallSiteReport, Report
+from autoprefetch.evaluation import engine
+from autoprefetch.faults import quarantine
 from autoprefetch.learn.histories import History
 from autoprefetch.learn.profiles import Profile, Usage
 from tests.library.models import Author, Book
@@ -110,6 +112,24 @@ def test_suggestions_come_with_the_one_first_that_saves_most():
     assert [made.model for made in found] == ["library.Book", "library.Author"]
     assert found[0].queries_before - found[0].queries_after > found[1].queries_before - found[1].queries_after
     assert all(made.measured for made in found)
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_nothing_is_suggested_for_a_quarantined_call_site_and_all_for_the_others(library):
+    """Also where it has derived queries, whose source is known."""
+
+    def derived() -> None:
+        for book in auto(Book.objects.order_by("pk")):
+            assert list(book.contributions.order_by("position", "pk")[:2]) is not None
+
+    for _ in range(2):
+        derived()
+        for author in auto(Author.objects.all()):
+            assert author.archive is None or author.archive.shelfmark
+    [standing] = [one for one in engine.standings.all() if one.site.model == "library.Book"]
+    assert len(suggestions()) == 2
+    quarantine(standing, KeyError("x"))
+    assert [made.model for made in suggestions()] == ["library.Author"]
 
 
 @with_books

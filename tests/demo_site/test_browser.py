@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,10 +13,12 @@ from typing import Any
 
 import pytest
 
-from tests.demo_site.browsers import CHROMIUM, MISSING, REQUIRED
+from tests.browsers import SCREENSHOTS, launched, needs_browser
 from tests.demo_site.sites import Site, served
 
 pytest.importorskip("rest_framework", reason="the demo site needs Django REST framework (the extra `demo`)")
+
+pytestmark = needs_browser
 
 DESK: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}}
 PHONE: dict[str, Any] = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
@@ -46,16 +47,8 @@ CONTRAST = """(element) => {
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Chromium; for this module only, since Playwright's event loop would be in the way of other tests."""
-    if MISSING:
-        if REQUIRED:
-            pytest.fail(f"CI is set, and a browser is needed: {MISSING} is missing")
-        pytest.skip(f"no browser: {MISSING} is missing")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
+    with launched() as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -85,9 +78,8 @@ def run(page: Any, name: str) -> None:
 
 
 def keep(page: Any, name: str) -> None:
-    folder = os.environ.get("AUTOPREFETCH_SCREENSHOTS")
-    if folder:
-        page.screenshot(path=Path(folder) / f"{name}.png")
+    if SCREENSHOTS:
+        page.screenshot(path=Path(SCREENSHOTS) / f"{name}.png")
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

@@ -1,0 +1,42 @@
+"""Changes: a suggestion as the pieces of code that a person copies, one after the other.
+
+The only place that says which pieces the page shows: whatever else can be pasted or applied is one more `Change`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from autoprefetch.advise.suggestions import Suggestion
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One piece of code.
+
+    Attributes:
+        title: what to do with it, as a heading.
+        code: what is copied.
+        replaces: what it takes the place of, as it is written now; "" when it is added.
+        place: where that is; "" when it is said elsewhere.
+    """
+
+    title: str
+    code: str
+    replaces: str = ""
+    place: str = ""
+
+
+def changes(suggestion: Suggestion) -> list[Change]:
+    """Return what to change, in the order in which one would."""
+    return list(_changes(suggestion))
+
+
+def _changes(suggestion: Suggestion) -> Iterator[Change]:
+    title = "Replace the call of auto()" if suggestion.replaces else "Add to your query"
+    yield Change(title, suggestion.code, suggestion.replaces, suggestion.call_site)
+    if suggestion.imports:
+        yield Change("Import what it needs", "\n".join(suggestion.imports))
+    for edit in suggestion.edits:
+        yield Change("Change the line that reads it", edit.code, edit.replaces, edit.place)
