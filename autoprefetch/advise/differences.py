@@ -60,6 +60,11 @@ class Difference:
         return f"{place}{self.path} is loaded lazily {self.loads:.0f} times an evaluation of {name_of(self.call_site)}"
 
     @property
+    def steps(self) -> Path:
+        """The relation path, step by step."""
+        return tuple(self.path.split(LOOKUP_SEP)) if self.path else ()
+
+    @property
     def remedy(self) -> str:
         """What to do about it, beside committing what was learned."""
         return _REMEDIES[self.kind]
