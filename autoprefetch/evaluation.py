@@ -246,6 +246,11 @@ class Evaluations(Streaming):
         """Quarantine the call site whose counts could not be merged."""
         quarantine(self.standings.get(key), fault)
 
+    def keep_in(self, store: MemoryStore) -> None:
+        """Keep what is learned in a memory that takes the place of the store of the settings."""
+        self.setting, self.store = conf.current().store, store
+        self.collector = Collector(store, self.news_failed)
+
     @contextmanager
     def apart(self, store: MemoryStore) -> Iterator[None]:
         """Know nothing inside the block but what a store knows, and nothing of it afterwards.
@@ -253,8 +258,8 @@ class Evaluations(Streaming):
         It is so for all threads, which is why only tests can use it.
         """
         around = self.setting, self.store, self.collector, self.standings
-        self.setting, self.store = conf.current().store, store
-        self.collector, self.standings = Collector(store, self.news_failed), Standings(gave_up)
+        self.keep_in(store)
+        self.standings = Standings(gave_up)
         try:
             yield
         finally:

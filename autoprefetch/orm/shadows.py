@@ -116,9 +116,11 @@ def telling(of_one: Told, of_set: Callable[[AnyQuerySet], None]) -> Iterator[Non
         (ReverseOneToOneDescriptor, lambda descriptor: descriptor.related.get_accessor_name()),
     ]
     if apps.is_installed("django.contrib.contenttypes"):
-        from django.contrib.contenttypes.fields import GenericForeignKey  # noqa: PLC0415  (needs the app)
+        from django.contrib.contenttypes import fields  # noqa: PLC0415  (needs the app)
 
-        accessors.append((GenericForeignKey, lambda field: field.name))
+        # Up to Django 6.0 the field is the descriptor itself.
+        generic = getattr(fields, "GenericForeignKeyDescriptor", fields.GenericForeignKey)
+        accessors.append((generic, lambda descriptor: getattr(descriptor, "field", descriptor).name))
     before = [(descriptor, descriptor.__get__) for descriptor, _ in accessors]
     for descriptor, name_of in accessors:
         descriptor.__get__ = _accessing(descriptor.__get__, name_of, of_one)

@@ -47,21 +47,20 @@ def watching() -> Iterator[Callable[[], str]]:
         yield lambda: "\n".join(texts)
         known = {standing.site.key: (standing, history) for standing, history in engine.known()}
         if found := _repeated(known):
-            texts.append(said(found, known))
+            texts.extend([*(f"{one.repetition}." for one in found), *code_for(found, known)])
 
 
-def said(found: list[Difference], known: Known) -> str:
-    """Say what is loaded lazily, where, and what to write instead.
+def code_for(found: list[Difference], known: Known) -> list[str]:
+    """Say what to write at the call sites where something is loaded lazily.
 
     Args:
         found: new lazy loads.
-        known: the call sites, by their keys.
+        known: the call sites of the process, by their keys.
     """
-    keys = list(dict.fromkeys(one.call_site for one in found))
+    keys = dict.fromkeys(one.call_site for one in found)
     made = [suggestion_for(*known[key]) for key in keys if key in known]
     code = [suggestion.as_text() for suggestion in made if suggestion is not None]
-    remedy = [] if code else ["Give the queryset to auto(), or load them ahead in the query."]
-    return "\n".join([*(f"{one.repetition}." for one in found), *code, *remedy])
+    return code or ["Give the queryset to auto(), or load them ahead in the query."]
 
 
 def _repeated(known: Known) -> list[Difference]:

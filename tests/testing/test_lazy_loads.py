@@ -44,7 +44,7 @@ def of_a_reverse_one_to_one():
 
 
 def of_a_generic_foreign_key():
-    return [str(comment.target) for comment in Comment.objects.order_by("pk")]
+    return [str(comment.subject) for comment in Comment.objects.order_by("pk")]
 
 
 def of_a_stream():
@@ -57,7 +57,7 @@ REPEATING = [
     (of_a_reverse_foreign_key, "books", '.prefetch_related("books")'),
     (of_a_derived_query, "books(", '.annotate(books_count=Count("books"'),
     (of_a_reverse_one_to_one, "profile", '.select_related("profile")'),
-    (of_a_generic_foreign_key, "target[library.Author]", "target"),
+    (of_a_generic_foreign_key, "subject[library.Author]", "subject"),
     (of_a_stream, "author", '.select_related("author")'),
 ]
 
