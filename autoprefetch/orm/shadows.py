@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from copy import copy
 from functools import wraps
 from itertools import chain
 from typing import Any
@@ -16,6 +15,7 @@ from django.apps import apps
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import connections
 from django.db.models import Model
+from django.db.models.base import ModelState
 from django.db.models.fields.related_descriptors import ForwardManyToOneDescriptor, ReverseOneToOneDescriptor
 from django.db.models.functions import Random
 from django.db.models.query import RawQuerySet
@@ -79,10 +79,15 @@ def plain_column(instance: Model, attname: str) -> Any:
 
 
 def _twin(instance: Model) -> Model:
-    """Return a copy of an instance that has loaded nothing and belongs to no peers."""
-    twin = copy(instance)
-    twin._state.fields_cache = {}
+    """Return an instance of the same row that has loaded nothing and belongs to no peers.
+
+    Not by `copy()`, which Django does by name: it fails for models that are in no registry.
+    """
+    twin = type(instance).__new__(type(instance))
+    twin.__dict__.update(instance.__dict__)
     twin.__dict__.pop("_prefetched_objects_cache", None)
+    twin._state = ModelState()
+    twin._state.db, twin._state.adding = instance._state.db, instance._state.adding
     return twin
 
 
