@@ -50,7 +50,7 @@ class Difference:
         if self.kind == NEW:
             return f"{self.repetition}, and is not in the committed file."
         if self.kind == EDITED:
-            return f"{place}{site} is in the committed file as its auto() was before it was edited."
+            return f"{site} is in the committed file as its auto() was before it was edited."
         return f"{f'{self.path} of {site}' if self.path else site} is in the committed file, and nothing used it."
 
     @property

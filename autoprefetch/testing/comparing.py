@@ -37,15 +37,19 @@ def unlike_rows(ours: Sequence[Model], plain: Sequence[Model], names: Sequence[s
 
 def unlike_one(ours: Model | None, plain: Model | None) -> list[str]:
     """Say in what a related instance differs from another, either of which may be none."""
-    return unlike_rows([row for row in [ours] if row], [row for row in [plain] if row], (), ordered=False)
+    return unlike_rows(_rows(ours), _rows(plain), (), ordered=False)
+
+
+def _rows(row: Model | None) -> list[Model]:
+    return [] if row is None else [row]
 
 
 def unlike_answers(ours: Sequence[Any], plain: Sequence[Any], *, ordered: bool) -> list[str]:
     """Say in what the raw rows of two statements differ."""
     if not ordered:
         ours, plain = sorted(ours, key=repr), sorted(plain, key=repr)
-    pairs = list(zip_longest(map(tuple, ours), map(tuple, plain), fillvalue=_ABSENT))
-    return [_line("a row", *pair) for pair in pairs if _ABSENT in pair or not _are_same_row(*pair)]
+    pairs = zip_longest(map(tuple, ours), map(tuple, plain), fillvalue=_ABSENT)
+    return [_line("a row", *pair) for pair in pairs if not _are_same_row(*pair)]
 
 
 def unlike_values(name: str, ours: Any, plain: Any) -> list[str]:
@@ -93,14 +97,16 @@ def _values_of(rows: list[Model], names: Sequence[str]) -> list[Values]:
     return sorted(found, key=repr) if len(found) > 1 else found
 
 
-def _are_same_row(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
+def _are_same_row(one: Any, other: Any) -> bool:
+    if one is _ABSENT or other is _ABSENT:
+        return False
     return len(one) == len(other) and all(map(_are_same, one, other))
 
 
 def _are_same(one: Any, other: Any) -> bool:
     if isinstance(one, float) and isinstance(other, float):
         # An aggregate of floats depends on the order in which a database adds them up; NaN equals nothing.
-        return isclose(one, other, rel_tol=1e-9) or (one != one and other != other)  # noqa: PLR0124
+        return isclose(one, other, rel_tol=1e-9) or (one != one and other != other)
     # The values of custom fields may know no equality.
     return bool(one == other) or (type(one) is type(other) and repr(one) == repr(other))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from autoprefetch import conf
 from autoprefetch.advise.differences import NEW, Difference, differences
@@ -20,8 +21,7 @@ from autoprefetch.reporting import suggestion_for
 Known = Mapping[str, tuple[Standing, History]]
 
 
-@contextmanager
-def assert_no_lazy_loads() -> Iterator[None]:
+class assert_no_lazy_loads:  # noqa: N801  (a context manager, named as an assertion)
     """Assert that no relation is loaded row by row inside the block, by whatever querysets are evaluated in it.
 
     All querysets of instances count, given to `auto()` or not, as plain Django would run them: nothing is batched or
@@ -32,10 +32,18 @@ def assert_no_lazy_loads() -> Iterator[None]:
         AssertionError: a relation was loaded lazily more than once in an evaluation. It names the line that touches the
             relation, the call site and the code to paste.
     """
-    with watching() as found:
-        yield
-    if text := found():
-        raise AssertionError(text)
+
+    def __init__(self) -> None:
+        self._watching = watching()
+
+    def __enter__(self) -> None:
+        self._found = self._watching.__enter__()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+        __tracebackhide__ = True  # pytest shows the line of the test
+        self._watching.__exit__(kind, error, trace)
+        if kind is None and (text := self._found()):
+            raise AssertionError(text)
 
 
 @contextmanager

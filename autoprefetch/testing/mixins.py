@@ -20,4 +20,5 @@ class AutoprefetchMixin:
         self, factory: Callable[[int], object], view: Callable[[], object], *, sizes: Sequence[int] = SIZES
     ) -> None:
         """Assert that a view runs no more queries when there are more rows; see `assert_scales`."""
+        __tracebackhide__ = True
         assert_scales(factory, view, sizes=sizes)

@@ -37,6 +37,7 @@ class Running:
         self.runs_tests = self.is_worker or config.getoption("dist", "no") == "no"
         self.mode = mode
         self.file = Path(getattr(config, "workerinput", {}).get(_SENT, file)) if file is not None else None
+        self.name = config.getoption("--autoprefetch-file")  # as it was typed
         self.notes: list[str] = []
         self.committed = self._read()
         self.findings = Findings()
@@ -55,7 +56,7 @@ class Running:
             text = self.file.read_text(encoding="utf-8")
             return entries(text, lambda key, reason: self.notes.append(f"{key} is left out, because {reason}."))
         except (OSError, UnicodeDecodeError, UnreadableError) as error:
-            msg = f"--autoprefetch-file {self.file} cannot be read: {error}. --autoprefetch=learn writes one."
+            msg = f"--autoprefetch-file {self.name} cannot be read: {error}. --autoprefetch=learn writes one."
             raise pytest.UsageError(msg) from error
 
     @pytest.hookimpl(optionalhook=True)
@@ -135,7 +136,7 @@ class Running:
     def _outcome(self) -> Iterator[str]:
         sites = f"{len(self.findings.learned)} call site{'' if len(self.findings.learned) == 1 else 's'}"
         if self.mode == LEARN:
-            yield f"{sites} learned, {f'and added to {self.file}.' if self.file else 'and kept in no file.'}"
+            yield f"{sites} learned, {f'and added to {self.name}.' if self.file else 'and kept in no file.'}"
         elif self.mode == CHECK:
             yield from self._checked(sites)
         else:
@@ -146,9 +147,9 @@ class Running:
     def _checked(self, sites: str) -> Iterator[str]:
         yield from (one.as_text() for one in self.differences)
         if self.differences:
-            yield f"Or run `pytest --autoprefetch=learn --autoprefetch-file {self.file}`, and commit it."
+            yield f"Or run `pytest --autoprefetch=learn --autoprefetch-file {self.name}`, and commit it."
         else:
-            yield f"{self.file} agrees with what was learned of {sites}."
+            yield f"{self.name} agrees with what was learned of {sites}."
         if not self.findings.is_whole:
             yield "What it has and nothing used was not looked for, because not every test ran and passed."
 

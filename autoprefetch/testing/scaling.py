@@ -36,6 +36,7 @@ def assert_scales(
             the lines that sent them, what is loaded lazily, and the code to paste.
         ValueError: the sizes do not grow, or there are fewer than two.
     """
+    __tracebackhide__ = True  # pytest shows the line of the test
     if len(sizes) < 2 or sizes[0] < 1 or any(one >= other for one, other in pairwise(sizes)):
         msg = f"assert_scales() was given sizes={tuple(sizes)!r}. Pass two sizes or more that grow, such as {SIZES}."
         raise ValueError(msg)
@@ -94,9 +95,9 @@ def _growth(runs: Mapping[int, Statements]) -> Iterator[str]:
     """Say how many queries ran at each size, and which of them became more."""
     *first, last = [f"{statements.total} at {size} rows" for size, statements in runs.items()]
     yield f"The number of queries grows with the rows: {', '.join(first)} and {last}."
-    few, many = runs[min(runs)], runs[max(runs)]
-    grown = many.counts - few.counts
-    for sql, more in grown.most_common(_NAMED):
+    (fewest, few), *_, (most, many) = runs.items()
+    for sql, more in (many.counts - few.counts).most_common(_NAMED):
         if many.counts[sql] > 1:
             place = f" from {many.places[sql]}" if many.places.get(sql) else ""
-            yield f"    {few.counts[sql]} times at {min(runs)} rows, {few.counts[sql] + more} at {max(runs)}{place}: {sql[:_LONGEST]}"
+            before = many.counts[sql] - more
+            yield f"    {before} times at {fewest} rows, {many.counts[sql]} at {most}{place}: {sql[:_LONGEST]}"

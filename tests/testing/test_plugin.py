@@ -1,4 +1,4 @@
-"""The pytest plugin, in a project of its own: fixtures, `learn`, `check` and `shadow`, in one process and in workers."""
+"""The pytest plugin in a project of its own: fixtures, `learn`, `check` and `shadow`, in one process and in workers."""
 
 from __future__ import annotations
 
@@ -45,6 +45,7 @@ def books(request):
 LEARN = "--autoprefetch=learn --autoprefetch-file autoprefetch.json"
 CHECK = "--autoprefetch=check --autoprefetch-file autoprefetch.json"
 FILE = "autoprefetch.json"
+PYTEST = "python -m pytest -p autoprefetch.testing.plugin"
 
 
 @pytest.fixture
@@ -113,15 +114,14 @@ def test_the_fixtures_fail_in_the_traceback_of_the_test(project: Project) -> Non
     assert "ERROR" not in printed
 
 
-@pytest.mark.parametrize("workers", ["", "-n 2"])
-def test_learn_writes_what_the_tests_show(project: Project, workers: str) -> None:
-    """All workers of pytest-xdist together; and it prints the suggestions."""
-    printed = project.pytest(f"{LEARN} {workers}")
+def test_learn_writes_what_the_tests_show(project: Project) -> None:
+    """And prints the suggestions."""
+    printed = project.pytest(LEARN)
     [(key, values)] = known_to(project).items()
     assert key.endswith(" < GET books/ < shop.Book")
     assert values["totals"]["evaluations"] == 3
     shown = section(printed, "learn")
-    assert shown.startswith(f"1 call site learned, and added to {project.folder / FILE}.\n")
+    assert shown.startswith(f"1 call site learned, and added to {FILE}.\n")
     assert 'Book.objects.order_by("pk").select_related("author")' in shown
 
 
@@ -179,20 +179,24 @@ def test_tests_may_reset_and_override(project: Project) -> None:
     assert '.select_related("author")' in shown
 
 
-@pytest.mark.parametrize("workers", ["", "-n 2"])
-def test_check_passes_what_the_file_knows(project: Project, workers: str) -> None:
+def test_check_passes_what_the_file_knows(project: Project) -> None:
     """And writes nothing."""
     project.pytest(LEARN)
     before = (project.folder / FILE).read_bytes()
-    shown = section(project.pytest(f"{CHECK} {workers}"), "check")
-    assert shown.startswith(f"{project.folder / FILE} agrees with what was learned of 1 call site.\n")
+    shown = section(project.pytest(CHECK), "check")
+    assert shown.startswith(f"{FILE} agrees with what was learned of 1 call site.\n")
     assert (project.folder / FILE).read_bytes() == before
 
 
 @pytest.mark.parametrize("workers", ["", "-n 2"])
 def test_check_fails_the_test_that_shows_a_new_lazy_load(project: Project, workers: str) -> None:
-    """Its own report names the line and the code; tests that show nothing new pass."""
-    project.pytest(LEARN)
+    """Its own report names the line and the code; tests that show nothing new pass.
+
+    Workers of pytest-xdist learn together, and check together.
+    """
+    shown = section(project.pytest(f"{LEARN} {workers}"), "learn")
+    assert shown.startswith("1 call site learned")
+    assert [values["totals"]["evaluations"] for values in known_to(project).values()] == [3]
     project.write("shop/views.py", SHOWING_PUBLISHERS)
     printed = project.pytest(f"{CHECK} {workers}", code=1)
     assert "1 failed, 2 passed" in printed
@@ -201,7 +205,7 @@ def test_check_fails_the_test_that_shows_a_new_lazy_load(project: Project, worke
     assert "shop/views.py:9 books: publisher is loaded lazily 3 times" in report
     assert "is not in the committed file" in report
     assert 'Book.objects.order_by("pk").select_related("author", "publisher")' in report
-    assert f"Or run `pytest --autoprefetch=learn --autoprefetch-file {project.folder / FILE}`" in printed
+    assert f"Or run `pytest --autoprefetch=learn --autoprefetch-file {FILE}`" in printed
     assert "ERROR" not in printed
 
 
@@ -248,7 +252,6 @@ def test_check_fails_the_run_for_what_nothing_uses(project: Project) -> None:
     assert "is in the committed file, and nothing used it. Have a test use it if production does." in shown
     for some in ("-k nothing_else", "test_shop.py::test_nothing"):
         assert "not every test ran and passed" in section(project.pytest(f"{CHECK} {some}"), "check")
-    assert "not every test ran" in section(project.pytest(f"{CHECK} -k nothing_else -n 2"), "check")
 
 
 @pytest.mark.parametrize(
@@ -262,14 +265,16 @@ def test_check_fails_the_run_for_what_nothing_uses(project: Project) -> None:
 )
 def test_what_is_missing_is_said_at_once(project: Project, options: str, message: str) -> None:
     """As an error of the command line."""
-    printed = project.run(f"python -m pytest -p autoprefetch.testing.plugin {options} 2>&1", code=4)
+    printed = project.run(f"{PYTEST} {options} 2>&1", code=4)
     assert message in printed
 
 
 @pytest.mark.parametrize("mode", ["learn", "shadow"])
 def test_wrong_settings_are_said_at_once(project: Project, mode: str) -> None:
     """Autoprefetch would be off, and nothing be found."""
-    project.write("mysite/settings.py", (project.folder / "mysite/settings.py").read_text() + 'AUTOPREFETCH = {"MODUS": 1}\n')
+    project.write(
+        "mysite/settings.py", (project.folder / "mysite/settings.py").read_text() + 'AUTOPREFETCH = {"MODUS": 1}\n'
+    )
     assert "MODUS" in project.run(f"python -m pytest -p autoprefetch.testing.plugin --autoprefetch={mode} 2>&1", code=4)
 
 
@@ -277,14 +282,15 @@ def test_a_project_without_settings_is_told_so(tmp_path: Path) -> None:
     """As by Django, with what to do."""
     project = Project(tmp_path)
     project.write("test_it.py", "def test_it():\n    pass\n")
-    printed = project.run("python -m pytest -p autoprefetch.testing.plugin -p no:django --autoprefetch=learn 2>&1", code=4)
+    printed = project.run(
+        "python -m pytest -p autoprefetch.testing.plugin -p no:django --autoprefetch=learn 2>&1", code=4
+    )
     assert "--autoprefetch needs a Django that is set up" in printed
 
 
-@pytest.mark.parametrize("workers", ["", "-n 2"])
-def test_shadow_says_how_much_it_compared(project: Project, workers: str) -> None:
+def test_shadow_says_how_much_it_compared(project: Project) -> None:
     """So that one sees that it did."""
-    shown = section(project.pytest(f"--autoprefetch=shadow {workers}"), "shadow")
+    shown = section(project.pytest("--autoprefetch=shadow"), "shadow")
     compared = re.match(r"(\d+) evaluations and accesses of 1 call site were compared with plain Django", shown)
     assert int(compared[1]) >= 9
     assert "none differs" in shown

