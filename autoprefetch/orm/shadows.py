@@ -41,8 +41,9 @@ def may_repeat_query(query: Any) -> bool:
 
 
 def plain_rows(queryset: AnyQuerySet) -> list[Any]:
-    """Return the rows that plain Django gives for a queryset now."""
+    """Return the rows that plain Django gives for a queryset now, without what it prefetches."""
     plain = marks.unmarked(queryset)
+    plain._prefetch_related_lookups = ()
     marks.query_state(plain).pop(derivations.ATTRIBUTE, None)
     plain._fetch_all()
     return marks.rows_of(plain)

@@ -99,6 +99,7 @@ def test_nothing_is_seen_where_nothing_is_wrong(view, database, shadow):
     assert not shadow.texts
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("consumer", CONSUMERS, ids=lambda one: one.name)
 def test_all_ways_to_consume_a_derived_query_are_compared(consumer, shadow):
     """What a consumer raises by itself, plain Django raises too."""
