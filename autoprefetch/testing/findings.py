@@ -38,10 +38,6 @@ class Findings:
         for key, delta in deltas.items():
             self.learned[key] = self.learned[key].merged_with(delta) if key in self.learned else delta
 
-    def advise(self, call_site: str, advice: Advice) -> None:
-        """Keep a suggestion; that of several workers which saves most."""
-        self.advice[call_site] = max(self.advice.get(call_site, advice), advice)
-
     def top(self) -> list[str]:
         """Return the texts of all suggestions, the one first that saves most queries."""
         return [text for _, text in sorted(self.advice.values(), key=itemgetter(0), reverse=True)]
@@ -50,7 +46,7 @@ class Findings:
         """Add what another process has shown."""
         self.learn(other.learned)
         for call_site, advice in other.advice.items():
-            self.advise(call_site, advice)
+            self.advice[call_site] = max(self.advice.get(call_site, advice), advice)
         self.compared += other.compared
         self.unlike += other.unlike
         self.is_whole &= other.is_whole

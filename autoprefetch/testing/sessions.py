@@ -112,12 +112,12 @@ class Session:
         self.findings.learn(noted.learned)
         for standing, history in known:
             key, paths = standing.site.key, len(history.profile.usages)
-            if key not in noted.learned or self._advised.get(key) == paths:
-                continue
+            if key not in noted.learned or self._advised.get(key, 0) >= paths:
+                continue  # to read the source again for each test would take long
             self._advised[key] = paths
             made = suggestion_for(standing, history)
             if made is not None:
-                self.findings.advise(key, (made.queries_before - made.queries_after, made.as_text()))
+                self.findings.advice[key] = made.queries_before - made.queries_after, made.as_text()
         if self._shadow is not None:
             self.findings.compared += self._shadow.compared
             self.findings.unlike += len(self._shadow.texts)

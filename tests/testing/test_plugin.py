@@ -125,6 +125,36 @@ def test_learn_writes_what_the_tests_show(project: Project) -> None:
     assert 'Book.objects.order_by("pk").select_related("author")' in shown
 
 
+def test_a_later_test_may_complete_a_suggestion(project: Project) -> None:
+    """What it shows of the same call site takes the place of what was suggested before, also where it saves less."""
+    more = '*([book.publisher.name] if "publishers" in request.GET else [])'
+    project.write("shop/views.py", SHOWING_PUBLISHERS.replace("book.publisher.name", more))
+    project.write(
+        "test_shop.py",
+        """
+        import pytest
+
+        from shop.factories import make_books
+
+        pytestmark = pytest.mark.django_db
+
+
+        def test_many_books(client):
+            make_books(20)
+            client.get("/books/")
+
+
+        def test_publishers(client):
+            make_books(5)
+            for _ in range(5):
+                client.get("/books/", {"publishers": 1})
+        """,
+    )
+    shown = section(project.pytest("--autoprefetch=learn"), "learn")
+    assert shown.count("Replace") == 1
+    assert '.select_related("author", "publisher")' in shown
+
+
 def test_learn_adds_to_the_file(project: Project) -> None:
     """So that the parts of a suite can be run one after the other."""
     project.pytest(LEARN)
