@@ -14,6 +14,7 @@ class AutoprefetchConfig(AppConfig):
         from autoprefetch import (
             checks,  # noqa: F401  (the import registers them)
             conf,
+            evaluation,  # noqa: F401  (it asks to be told when `SCOPE` widens)
         )
 
         conf.announce_scope()

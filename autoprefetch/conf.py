@@ -60,6 +60,12 @@ def _config_from(given: Mapping[str, object]) -> Config:
     return Config(**values)
 
 
+def given() -> Mapping[str, object]:
+    """Return `AUTOPREFETCH` as the project's settings have it."""
+    found: Mapping[str, object] = getattr(settings, "AUTOPREFETCH", {})
+    return found
+
+
 class _Cached:
     """The config that Django's settings give, read once and forgotten when they change."""
 
@@ -68,13 +74,13 @@ class _Cached:
 
     def read(self) -> Config:
         """Return what the settings say, or a config that is off when something in them is wrong."""
-        given = getattr(settings, "AUTOPREFETCH", {})
-        if problems := problems_of(given):
+        project = given()
+        if problems := problems_of(project):
             # A wrong setting must not bring a site down that runs without the system checks, nor switch on what the
             # project may have meant to switch off.
             logging.getLogger("autoprefetch").error("%s autoprefetch is off until this is mended.", " ".join(problems))
             return Config(mode="off")
-        return _config_from(given)
+        return _config_from(project)
 
 
 @dataclass(slots=True)
@@ -198,4 +204,4 @@ def project_packages() -> frozenset[str]:
 
 def current_problems() -> tuple[str, ...]:
     """Say what is wrong with the project's settings, one message for each problem."""
-    return problems_of(getattr(settings, "AUTOPREFETCH", {}))
+    return problems_of(given())

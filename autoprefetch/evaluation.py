@@ -7,7 +7,8 @@ query runs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -19,13 +20,14 @@ from django.db.models import Model
 from autoprefetch import conf, stores
 from autoprefetch.advise import advising
 from autoprefetch.apply import batching, planning, rewriting
-from autoprefetch.apply.standing import Standing
+from autoprefetch.apply.standing import Standing, Standings
 from autoprefetch.conf import Config
 from autoprefetch.faults import forget, is_callers, quarantine, shielded
 from autoprefetch.learn.collecting import Collector
 from autoprefetch.learn.front import Front
 from autoprefetch.learn.histories import UNKNOWN, History
 from autoprefetch.learn.stores.memory import MemoryStore
+from autoprefetch.loading import gave_up
 from autoprefetch.observe import callsites, epochs, origins, reading, tracking, writes
 from autoprefetch.observe.marks import mark_of
 from autoprefetch.observe.recordings import Recording
@@ -267,6 +269,25 @@ class Evaluations(Streaming):
     def news_failed(self, key: str, fault: Exception) -> None:
         """Quarantine the call site whose counts could not be merged."""
         quarantine(self.standings.get(key), fault)
+
+    def keep_in(self, store: MemoryStore) -> None:
+        """Keep what is learned in a memory that takes the place of the store of the settings."""
+        self.setting, self.store = conf.current().store, store
+        self.collector = Collector(store, self.news_failed)
+
+    @contextmanager
+    def apart(self, store: MemoryStore) -> Iterator[None]:
+        """Know nothing inside the block but what a store knows, and nothing of it afterwards.
+
+        It is so for all threads, which is why only tests can use it.
+        """
+        around = self.setting, self.store, self.collector, self.standings
+        self.keep_in(store)
+        self.standings = Standings(gave_up)
+        try:
+            yield
+        finally:
+            self.setting, self.store, self.collector, self.standings = around
 
     def reset(self) -> None:
         """Forget everything."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from autoprefetch.advise import advising
 from autoprefetch.advise.reports import Report, by_saving
 from autoprefetch.advise.suggestions import Suggestion
+from autoprefetch.apply.standing import Standing
 from autoprefetch.evaluation import engine
+from autoprefetch.learn.histories import History
 
 
 def report() -> Report:
@@ -20,14 +22,19 @@ def report() -> Report:
 
 def suggestions() -> list[Suggestion]:
     """Return the code change for each call site that has one, the one first that saves most queries."""
-    made = (
-        advising.suggestion_here(standing, engine.planned_for(standing, history), history.profile)
-        for standing, history in engine.known()
-    )
+    made = (suggestion_for(standing, history) for standing, history in engine.known())
     found = [suggestion for suggestion in made if suggestion is not None]
-    return sorted(
-        found, key=lambda suggestion: (suggestion.queries_after - suggestion.queries_before, suggestion.call_site)
-    )
+    return sorted(found, key=by_queries_saved)
+
+
+def suggestion_for(standing: Standing, history: History) -> Suggestion | None:
+    """Return the code change for one call site, or None."""
+    return advising.suggestion_here(standing, engine.planned_for(standing, history), history.profile)
+
+
+def by_queries_saved(suggestion: Suggestion) -> tuple[int, str]:
+    """Return what puts suggestions in order: the one first that saves most queries."""
+    return suggestion.queries_after - suggestion.queries_before, suggestion.call_site
 
 
 def reset() -> None:

@@ -45,15 +45,23 @@ class Difference:
     @property
     def fact(self) -> str:
         """Where it is, and what has changed."""
-        place, site = f"{self.place}: " if self.place else "", name_of(self.call_site)
+        site = name_of(self.call_site)
         if self.kind == NEW:
-            often = f"{self.loads:.0f} times an evaluation of {site}"
-            return f"{place}{self.path} is loaded lazily {often}, and is not in the committed file."
+            return f"{self.repetition}, and is not in the committed file."
         if self.kind == EDITED:
-            return f"{place}{site} is in the committed file as its auto() was before it was edited."
-        return (
-            f"{place}{f'{self.path} of {site}' if self.path else site} is in the committed file, and nothing used it."
-        )
+            return f"{site} is in the committed file as its auto() was before it was edited."
+        return f"{f'{self.path} of {site}' if self.path else site} is in the committed file, and nothing used it."
+
+    @property
+    def repetition(self) -> str:
+        """Where a relation is touched, and how often it is loaded lazily."""
+        place = f"{self.place}: " if self.place else ""
+        return f"{place}{self.path} is loaded lazily {self.loads:.0f} times an evaluation of {name_of(self.call_site)}"
+
+    @property
+    def steps(self) -> Path:
+        """The relation path, step by step."""
+        return tuple(self.path.split(LOOKUP_SEP)) if self.path else ()
 
     @property
     def remedy(self) -> str:

@@ -12,7 +12,7 @@ rows keep what they have loaded by then, where plain Django makes new ones each 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
 from typing import Any, Protocol
 
@@ -249,6 +249,12 @@ def peek(instance: Model, name: str) -> Any:
     return cache.peek(name) if type(cache) is WaitingCache else cache.get(name)
 
 
+def waits(instance: Model, name: str) -> bool:
+    """Tell whether a to-one value was loaded ahead and not used yet, stale or not."""
+    cache = instance._state.fields_cache
+    return type(cache) is WaitingCache and name in cache._waiting
+
+
 def prefetched(instance: Model, known: Relation) -> Any:
     """Return the set that a to-many prefetch has put into the cache of an instance, or None."""
     cache = getattr(instance, "_prefetched_objects_cache", None)
@@ -280,3 +286,9 @@ def count_use(rows: Any) -> None:
     ahead: Ahead | None = rows.__dict__.pop(HANDED_OUT, None)
     if ahead is not None:
         ahead.count_use()
+        for tell in told_of_sets:
+            tell(rows)
+
+
+told_of_sets: list[Callable[[Any], None]] = []
+"""What is told, in tests, of each set that was loaded ahead, when its rows are first read."""

@@ -45,7 +45,7 @@ class TwiceRunner(DiscoverRunner):
     def build_suite(self, *args: Any, **kwargs: Any) -> unittest.TestSuite:
         if os.environ["DJANGO_SUITE_MODE"] == "automatic":
             # What the app's `ready()` does; Django's tests choose INSTALLED_APPS themselves.
-            from autoprefetch import conf
+            from autoprefetch import conf, evaluation  # noqa: F401  (it asks to be told when `SCOPE` widens)
 
             conf.announce_scope()
             logging.getLogger("autoprefetch").addHandler(self.faults)

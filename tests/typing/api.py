@@ -12,6 +12,7 @@ from django.db.models.query import RawQuerySet
 from autoprefetch import InvalidSettingsError, LazyLoadError, auto, override, report, reset, suggestions
 from autoprefetch.advise.reports import Report
 from autoprefetch.advise.suggestions import Suggestion
+from autoprefetch.testing import AutoprefetchMixin, assert_no_lazy_loads, assert_scales
 
 
 class GroupQuerySet(QuerySet[Group]):
@@ -100,3 +101,19 @@ def what_was_learned_is_typed() -> Iterator[object]:
 
 def errors_are_classes() -> tuple[type[Exception], ...]:
     return InvalidSettingsError, LazyLoadError
+
+
+def make_groups(count: int) -> list[Group]:
+    return [Group.objects.create(name=str(number)) for number in range(count)]
+
+
+def the_assertions_take_what_tests_have() -> None:
+    with assert_no_lazy_loads():
+        list(Group.objects.all())
+    assert_type(assert_scales(make_groups, Group.objects.count, sizes=[2, 4]), None)
+
+
+class GroupsTest(AutoprefetchMixin):
+    def test_groups(self) -> None:
+        with self.assertNoLazyLoads():
+            self.assertScales(make_groups, Group.objects.count)
