@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from autoprefetch.learn.histories import History
 from autoprefetch.learn.profiles import Path, Profile, Usage, is_derived
 from autoprefetch.observe.callsites import Location
 from autoprefetch.orm.derivations import shape_of_chain
-from autoprefetch.plan.forms import target_of
+from autoprefetch.plan.forms import Form, target_of
 from autoprefetch.plan.plans import Branch, Plan
 from autoprefetch.plan.relations import Relation, relation
 
@@ -36,6 +36,7 @@ class Advised:
         origin: where `auto()` is called; with `SCOPE`, what evaluates; None where nobody knows.
         manager: the name of the manager where a model class was given to `auto()`, else "".
         by_scope: whether nobody called `auto()`.
+        ordering: what its rows are ordered by because their model says so.
         below: returns what is joined to a derived query, given its path, its relation and its queryset.
     """
 
@@ -43,6 +44,7 @@ class Advised:
     origin: Location | None
     manager: str
     by_scope: bool
+    ordering: Sequence[Any]
     below: Callable[[Path, Relation, Any], tuple[Branch, ...]]
 
 
@@ -53,7 +55,13 @@ def advised(standing: Standing) -> Advised:
         plan = standing.below.get(path)
         return plan.branches if plan else ()
 
-    return Advised(standing.site.name, standing.site.origin, standing.mark.manager, standing.mark.by_scope, below)
+    site, mark = standing.site, standing.mark
+    return Advised(site.name, site.origin, mark.manager, mark.by_scope, ordering_of(standing.form), below)
+
+
+def ordering_of(form: Form | None) -> Sequence[Any]:
+    """Return what rows are ordered by because their model says so; nothing where the queryset says it."""
+    return tuple(form.model._meta.ordering or ()) if form is not None and form.is_ordered_by_model else ()
 
 
 def derived_queries(site: Advised, profile: Profile, model: type[Model]) -> tuple[DerivedQuery, ...]:
@@ -116,6 +124,7 @@ def suggestion(site: Advised, plan: Plan, profile: Profile) -> Suggestion | None
         expression=source.expression if source else "",
         names=names_at(site.origin) if site.origin is not None else {},
         manager=site.manager if source else "",
+        ordering=site.ordering,
         derived=derived_queries(site, profile, plan.model),
         note=BY_SCOPE if site.by_scope else "",
     )

@@ -46,7 +46,7 @@ def patched(source: bytes, replacements: Sequence[Replacement]) -> bytes:
 def _node(module: cst.Module, positions: Any, one: Replacement) -> cst.CSTNode:
     """Find the expression of a replacement: that around its span which is written as it says."""
     _, line, end_line, column, end_column = one.span or ("", 0, 0, 0, 0)
-    lines = module.code.splitlines()
+    lines = re.split(r"\r\n|\r|\n", module.code)  # `splitlines` would also end one at a form feed
     start, end = (line, _characters(lines, line, column)), (end_line, _characters(lines, end_line, end_column))
     wanted = _tree(one.written)
     for node, place in positions.items():

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db.models import Model
 
-from autoprefetch.advise.advising import Advised, accessor_of, derived_from, queryset_of, suggestion
+from autoprefetch.advise.advising import Advised, accessor_of, derived_from, ordering_of, queryset_of, suggestion
 from autoprefetch.advise.foreseeing import model_of, written_as
 from autoprefetch.advise.keys import Place, label_of, name_of, place_of
 from autoprefetch.advise.locating import NotLocatedError, chain_at, location_of
@@ -82,11 +82,16 @@ def _proposal(key: str, history: History, config: Config) -> Proposal | None:
     source = source_of(location) if location is not None else None
     manager = _manager(location, source) if location is not None and source is not None else ""
     ignore = source.ignore if source is not None else ()
-    site = Advised(name, location, manager, by_scope, partial(_below, history, config))
-    profile = _with_places(history.profile, model)
+    profile, below = _with_places(history.profile, model), partial(_below, history, config)
     # Advice is for one way to write the queryset: where there are several, for that which gives most of it.
-    plans = [planning.foreseen(history, form, config, ignore) for form in written_as(model, history)]
-    made = [suggestion(site, plan, profile) for plan in plans]
+    made = [
+        suggestion(
+            Advised(name, location, manager, by_scope, ordering_of(form), below),
+            planning.foreseen(history, form, config, ignore),
+            profile,
+        )
+        for form in written_as(model, history)
+    ]
     found = max((one for one in made if one is not None), key=lambda one: one.saved_queries, default=None)
     return None if found is None else Proposal(key, found, location, unplaced)
 

@@ -141,6 +141,7 @@ def suggestion_for(
     expression: str,
     names: Mapping[str, Any],
     manager: str = "",
+    ordering: Sequence[Any] = (),
     derived: tuple[DerivedQuery, ...] = (),
     note: str = "",
 ) -> Suggestion | None:
@@ -154,19 +155,22 @@ def suggestion_for(
         expression: the queryset expression that methods can be appended to, or "".
         names: what the module of the call site has bound, so that only missing imports are named.
         manager: the name of the manager where the expression is a model class, else "".
+        ordering: what the rows are ordered by because their model says so, and for no other reason.
         derived: the derived queries that can be written as code.
         note: what else to know before pasting.
 
     Returns:
         None when the plan loads nothing ahead.
     """
-    writer = Writer(names)
+    # A slice can be ordered no more.
+    writer = Writer(names, [None] if ordering and expression.endswith("]") else ordering)
     changes = [change for query in derived if (change := writer.derived(query, plan.model)) is not None]
     if plan.is_empty and not changes:
         return None
     methods = [
         *writer.methods(plan.branches, [change.prefetch for change in changes if change.prefetch]),
         *(change.method for change in changes if change.method),
+        *writer.regrouped(),
     ]
     after = profile.measured_queries
     paths = plan.eager_paths() | {query.path for query in derived}

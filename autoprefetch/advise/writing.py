@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,11 +71,21 @@ def _is_join(branch: Branch) -> bool:
 
 @dataclass(slots=True)
 class Writer:
-    """Writes code, and collects the imports that it needs."""
+    """Writes code, and collects the imports that it needs.
+
+    Attributes:
+        names: what the module has bound.
+        ordering: what the rows are ordered by because their model says so, which Django forgets where it groups them.
+        imports: the import lines that the code needs.
+        taken: the names of attributes that it gives the instances.
+        is_grouped: whether it groups the rows.
+    """
 
     names: Mapping[str, Any]
+    ordering: Sequence[Any] = ()
     imports: set[str] = field(default_factory=set)
     taken: set[str] = field(default_factory=set)
+    is_grouped: bool = False
 
     def methods(self, branches: Iterable[Branch], more: Iterable[str] = ()) -> list[str]:
         """Write the method calls that load branches of one level, and more prefetches."""
@@ -172,7 +182,8 @@ class Writer:
         queryset += query.chain.tail
         access = f"{query.chain.receiver}.{name}"
         if query.chain.ending == "first":
-            queryset += ("" if query.is_ordered else '.order_by("pk")') + "[:1]"
+            unordered = "" if query.chain.tail or joins else ".all()"  # a manager cannot be sliced
+            queryset += (unordered if query.is_ordered else '.order_by("pk")') + "[:1]"
             access = f"next(iter({access}), None)"
         prefetch = self.imported("django.db.models", "Prefetch", Prefetch)
         code = f"{prefetch}({quoted(lookup)}, queryset={queryset}, to_attr={quoted(name)})"
@@ -184,6 +195,9 @@ class Writer:
         if len(query.path) > 1 or query.chain.tail not in ("", ".all()"):
             return None
         if query.chain.ending == "count":
+            if not all(isinstance(part, str) for part in self.ordering):
+                return None  # an expression, whose code is not known
+            self.is_grouped = True
             name = _free_name(model, f"{known.name}_count", self.taken)
             value = f"{self.imported('django.db.models', 'Count', Count)}({quoted(known.query_name)}, distinct=True)"
         elif known.kind is Kind.REVERSE_FOREIGN_KEY:
@@ -196,6 +210,10 @@ class Writer:
             return None
         edit = _edit(query, f"{query.chain.receiver}.{name}", name)
         return Change(edit, method=f".annotate({name}={value})")
+
+    def regrouped(self) -> list[str]:
+        """Write the ordering of the model again where grouping would lose it (`Query.get_group_by`, Django 3.1 on)."""
+        return [f".order_by({', '.join(map(quoted, self.ordering))})"] if self.is_grouped and self.ordering else []
 
 
 @dataclass(frozen=True, slots=True)

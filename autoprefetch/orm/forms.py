@@ -66,6 +66,7 @@ def form_of(queryset: Any, targets: frozenset[type[Model]] = frozenset()) -> For
         no_joins=_no_joins(queryset, nested),
         no_prefetches="combined queries take no prefetch" if query.combinator else "",
         ordering=tuple(_ordering(query)),
+        is_ordered_by_model=_is_ordered_by_model(query),
         fixed=fixed,
         is_single=any(key <= fixed for key in unique_keys(model)) or _is_asked_by_get(query),
         joined=frozenset(_joined(model, query.select_related)) if query.select_related else _NOTHING,
@@ -139,6 +140,12 @@ def _ordering(query: Any) -> Iterator[str]:
         name = name.lstrip("-+")
         if name == "pk" or name in _columns(query.model):
             yield name
+
+
+def _is_ordered_by_model(query: Any) -> bool:
+    return (
+        query.default_ordering and not query.order_by and not query.extra_order_by and bool(query.get_meta().ordering)
+    )
 
 
 @cache

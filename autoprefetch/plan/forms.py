@@ -21,6 +21,7 @@ class Form:
         no_joins: why no join may be added; "" when one may.
         no_prefetches: why no prefetch may be added; "" when one may.
         ordering: attribute names that the rows are ordered by, as far as they are plain columns of the model.
+        is_ordered_by_model: whether the rows are in the ordering that their model has by default.
         fixed: columns that a filter holds at one value (attnames).
         is_single: whether the filters or `get()` allow one row only.
         joined: paths that the caller joins.
@@ -35,6 +36,7 @@ class Form:
     no_joins: str = ""
     no_prefetches: str = ""
     ordering: tuple[str, ...] = ()
+    is_ordered_by_model: bool = False
     fixed: frozenset[str] = frozenset()
     is_single: bool = False
     joined: frozenset[Path] = frozenset()

@@ -17,7 +17,11 @@ from autoprefetch.plan.forms import Form
 _BETWEEN = "; "
 _STEP = "/"
 _ORDERED = "ordered"
-_FLAGS = {"reaches into a relation": "is_partial", "names columns": "names_columns"}
+_FLAGS = {
+    "by the ordering of its model": "is_ordered_by_model",
+    "reaches into a relation": "is_partial",
+    "names columns": "names_columns",
+}
 _REASONS = {"takes no join": "no_joins", "takes no prefetch": "no_prefetches"}
 _NAMES = {"defers": "deferred", "elsewhere": "elsewhere"}
 _PATHS = {"joins": "joined", "prefetches": "prefetched"}
