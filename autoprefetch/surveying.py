@@ -16,8 +16,11 @@ from django.db.models.constants import LOOKUP_SEP
 
 from autoprefetch import conf
 from autoprefetch.advise import advising
+from autoprefetch.advise.diffs import diff_here
+from autoprefetch.advise.fixes import fixes_for
 from autoprefetch.advise.foreseeing import foreseen_report
 from autoprefetch.advise.keys import Place, name_of, place_of
+from autoprefetch.advise.proposing import Proposal
 from autoprefetch.advise.reports import CallSiteReport, by_saving
 from autoprefetch.advise.suggestions import Suggestion, suggestion_for
 from autoprefetch.advise.uses import ENOUGH, unused
@@ -115,6 +118,21 @@ class Surveyed:
         )
         depends = self.report.other is not None and self.report.other.joins() != plan.joins()
         return replace(found, notes=(*found.notes, ORDERING)) if found and depends else found
+
+
+def diff_of(site: Surveyed, suggestion: Suggestion) -> str:
+    """Return a suggestion for a call site as a diff for `git apply`, from the current folder.
+
+    Returns:
+        "" where the source is not known here or cannot be changed with certainty, and where LibCST is not installed.
+    """
+    if site.standing is None or not suggestion.replaces:
+        return ""
+    proposal = Proposal(site.report.key, suggestion, site.standing.site.origin, "")
+    try:
+        return diff_here(fixes_for([proposal], keep_auto=False))
+    except (ImportError, OSError, UnicodeDecodeError):
+        return ""
 
 
 def survey() -> tuple[Surveyed, ...]:

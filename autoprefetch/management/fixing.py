@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import subprocess
 from argparse import ArgumentParser
-from collections.abc import Iterator, Mapping
-from difflib import unified_diff
-from io import StringIO
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from autoprefetch import conf
+from autoprefetch.advise.diffs import changed, diff, name_in
 from autoprefetch.advise.fixes import Fixes, fixes_for
 from autoprefetch.advise.proposing import proposals
 from autoprefetch.management.actions import WELL, WRONG, Action
@@ -32,18 +31,18 @@ def _run(command: BaseCommand, options: Mapping[str, Any]) -> int:
     fixes = fixes_for(proposals(chosen(options["site"]), conf.current()), keep_auto=options["keep_auto"])
     if options["write"] and not options["force"]:
         _leave_unsaved(fixes)
-    changed = _changed(fixes)
+    files = _changed(fixes)
     for remark in fixes.remarks:
         command.stderr.write(remark)
-    if not changed:
+    if not files:
         command.stderr.write(NOTHING)
-    for file, (before, after) in changed.items():
+    for file, (before, after) in files.items():
         if options["write"]:
             file.write_bytes(after)
             command.stdout.write(f"{_name(file)} is changed.")
             continue
         try:
-            command.stdout.write("".join(_diff(_name(file), before, after)), ending="")
+            command.stdout.write(diff(_name(file), before, after), ending="")
         except UnicodeDecodeError:
             command.stderr.write(f"{_name(file)} is not UTF-8, as a diff has to be. Give --write to change it.")
     return WELL
@@ -61,33 +60,17 @@ def _leave_unsaved(fixes: Fixes) -> None:
 
 
 def _changed(fixes: Fixes) -> dict[Path, tuple[bytes, bytes]]:
-    """Return the files that change, before and after; what does not stand where it should leaves its file alone."""
     try:
-        from autoprefetch.advise.patching import NotFoundError, patched  # noqa: PLC0415  (LibCST may be missing)
+        return changed(fixes)
     except ImportError as error:
         msg = f"fix needs LibCST: {error}. Install autoprefetch[fix]."
         raise CommandError(msg, returncode=WRONG) from error
-    while True:
-        changed: dict[Path, tuple[bytes, bytes]] = {}
-        for file, replacements in fixes.by_file().items():
-            before = Path(file).read_bytes()
-            try:
-                after = patched(before, replacements)
-            except NotFoundError as error:
-                fixes.leave_file(file, f"{error}.")
-                break
-            if after != before:
-                changed[Path(file)] = before, after
-        else:
-            return dict(sorted(changed.items()))
 
 
 def _name(file: Path) -> str:
     """Name a file from the top of its repository, as a diff does; outside of one, from the current folder."""
     top = _git(file.parent, "rev-parse", "--show-toplevel")
-    root = Path(top) if top else Path.cwd()
-    file = file.resolve()
-    return (file.relative_to(root.resolve()) if file.is_relative_to(root.resolve()) else file).as_posix()
+    return name_in(Path(top) if top else Path.cwd(), file)
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
@@ -97,13 +80,6 @@ def _git(folder: Path, *arguments: str) -> str | None:
     except OSError:
         return None
     return run.stdout.strip() if run.returncode == 0 else None
-
-
-def _diff(name: str, before: bytes, after: bytes) -> Iterator[str]:
-    # Lines end where they do for `git apply`: `splitlines` also ends them at a form feed.
-    old, new = (StringIO(text.decode(), newline="\n").readlines() for text in (before, after))
-    for line in unified_diff(old, new, f"a/{name}", f"b/{name}"):
-        yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
 
 
 FIX = Action("fix", "write the suggestions into the source, as a diff unless told", _add_arguments, _run)

@@ -28,15 +28,22 @@ class Change:
     place: str = ""
 
 
-def changes(suggestion: Suggestion) -> list[Change]:
-    """Return what to change, in the order in which one would."""
-    return list(_changes(suggestion))
+def changes(suggestion: Suggestion, diff: str) -> list[Change]:
+    """Return what to change, in the order in which one would.
+
+    Args:
+        suggestion: the code.
+        diff: the same for `git apply`; "" where there is none.
+    """
+    return list(_changes(suggestion, diff))
 
 
-def _changes(suggestion: Suggestion) -> Iterator[Change]:
+def _changes(suggestion: Suggestion, diff: str) -> Iterator[Change]:
     title = "Replace the call of auto()" if suggestion.replaces else "Add to your query"
     yield Change(title, suggestion.code, suggestion.replaces, suggestion.call_site)
     if suggestion.imports:
         yield Change("Import what it needs", "\n".join(suggestion.imports))
     for edit in suggestion.edits:
         yield Change("Change the line that reads it", edit.code, edit.replaces, edit.place)
+    if diff:
+        yield Change("Or give all of it to git apply", diff)

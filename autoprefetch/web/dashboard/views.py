@@ -15,7 +15,7 @@ from django.views.decorators.csrf import csrf_protect
 
 from autoprefetch.advise import logs
 from autoprefetch.stores import REMEDY
-from autoprefetch.surveying import StoreUnusableError, Surveyed, forget, survey
+from autoprefetch.surveying import StoreUnusableError, Surveyed, diff_of, forget, survey
 from autoprefetch.web.dashboard.branches import MEANINGS, marks_in, tree
 from autoprefetch.web.dashboard.changes import changes
 from autoprefetch.web.dashboard.circumstances import circumstances, store_name
@@ -103,7 +103,7 @@ class CallSiteView(StaffView):
             "tree": nodes,
             "meanings": [(mark, meaning) for mark, meaning in MEANINGS.items() if mark in marks],
             "suggestion": suggestion,
-            "changes": changes(suggestion) if suggestion else [],
+            "changes": changes(suggestion, diff_of(site, suggestion)) if suggestion else [],
             "before": counted(suggestion.queries_before, "query", "queries") if suggestion else "",
             "after": number(suggestion.queries_after) if suggestion else "",
             "ignoring": ignored,

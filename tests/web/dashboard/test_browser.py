@@ -159,7 +159,7 @@ def test_the_button_fills_the_clipboard(browser, server, database):
     with staff(browser, server, permissions=["clipboard-read", "clipboard-write"]) as visit:
         visit.page.goto(catalogue())
         buttons = visit.page.locator(".change button.copy")
-        assert buttons.count() == 3
+        assert buttons.count() == 4
         for number in range(3):
             buttons.nth(number).click()
             visit.page.wait_for_function("() => document.getElementById('copied').textContent === 'Copied.'")
@@ -254,11 +254,11 @@ def test_a_call_site_can_be_worked_with_by_keyboard(browser, server, database):
     """Code that is wider than the page is scrolled, disclosures open, buttons answer."""
     with staff(browser, server, "delete_callsite") as visit:
         visit.page.goto(catalogue())
-        found = tab_stops(visit, 13)
+        found = tab_stops(visit, 15)
         assert [stop["name"] for stop in found] == [
             "Skip to the content", "autoprefetch", "All call sites",
             "What is replaced", "the code", "Copy the code", "the code", "Copy the code",
-            "What is replaced", "the code", "Copy the code", "Ignore", "Forget",
+            "What is replaced", "the code", "Copy the code", "the code", "Copy the code", "Ignore", "Forget",
         ]  # fmt: skip
         assert all(stop["isShown"] and stop["isThere"] for stop in found), found
         visit.page.keyboard.press("Enter")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,12 +17,14 @@ from autoprefetch.advise.keys import place_of
 from autoprefetch.evaluation import engine
 from autoprefetch.learn.histories import History
 from autoprefetch.learn.profiles import Profile
-from autoprefetch.surveying import ELSEWHERE, ORDERING, Surveyed, survey
+from autoprefetch.surveying import ELSEWHERE, ORDERING, Surveyed, diff_of, survey
 from autoprefetch.web.dashboard.branches import GIVEN_UP, PLAIN, Mark, Node, tree
 from autoprefetch.web.dashboard.changes import changes
 from autoprefetch.web.dashboard.ignoring import ignoring
 from tests.library.models import Book
 from tests.web.dashboard.sites import COLD, NAMED, OTHERS, UNUSED, WARM, address, client, history, used
+
+ROOT = Path(__file__).parents[3]
 
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
@@ -195,7 +199,7 @@ def test_the_code_comes_with_what_it_replaces_its_imports_and_its_second_edit(da
     """Each piece can be pasted as it is."""
     found = site("CatalogueView").suggestion()
     assert found is not None
-    call, imports, edit = changes(found)
+    call, imports, edit, whole = changes(found, diff_of(site("CatalogueView"), found))
     assert call.replaces == 'auto(Book.objects.order_by("title", "pk"))'
     assert ".select_related(" in call.code
     assert "Prefetch(" in call.code
@@ -208,9 +212,11 @@ def test_the_code_comes_with_what_it_replaces_its_imports_and_its_second_edit(da
     assert edit.place.startswith("tests/library/views.py:")
     for piece in (call, imports, edit):
         ast.parse(piece.code)
+    assert whole.code.startswith("--- a/tests/library/views.py\n+++ b/tests/library/views.py\n")
+    subprocess.run(["git", "apply", "--check", "-"], input=whole.code, text=True, check=True, cwd=ROOT)
     text = page(site("CatalogueView"))
     blocks = re.findall(r'<code id="(code-\d)">(.*?)</code>', text, flags=re.DOTALL)
-    assert [code for _, code in blocks] == [call.code, imports.code, edit.code]
+    assert [unescape(code) for _, code in blocks] == [call.code, imports.code, edit.code, whole.code]
     assert re.findall(r'data-copies="(code-\d)" hidden', text) == [name for name, _ in blocks]
 
 
