@@ -90,7 +90,7 @@ class Knowing(Streaming):
             with shielded(standing, None):
                 history = self.store.load(key)
                 if standing is not None and history is not None and config.learns and config.log_suggestions:
-                    advising.log_once(standing, self.planned_for(standing, history), history.profile)
+                    advising.log_once(standing, self.planned_for(standing, history), history)
 
     def close(self, recordings: Iterable[Recording]) -> None:
         """Count what was used in evaluations that are over."""

@@ -29,7 +29,7 @@ def suggestions() -> list[Suggestion]:
 
 def suggestion_for(standing: Standing, history: History) -> Suggestion | None:
     """Return the code change for one call site, or None."""
-    return advising.suggestion_here(standing, engine.planned_for(standing, history), history.profile)
+    return advising.suggestion_here(standing, engine.planned_for(standing, history), history)
 
 
 def by_queries_saved(suggestion: Suggestion) -> tuple[int, str]:

@@ -106,7 +106,7 @@ class Surveyed:
         if plan is None or self.report.quarantined:
             return None
         if self.standing is not None and self.standing.plan is not None:
-            return advising.suggestion_here(self.standing, plan, self.report.profile)
+            return advising.suggestion_here(self.standing, plan, self.report.history)
         found = suggestion_for(
             plan,
             self.report.profile,
@@ -114,7 +114,7 @@ class Surveyed:
             call="",
             expression="",
             names={},
-            note=ELSEWHERE,
+            notes=(ELSEWHERE,),
         )
         depends = self.report.other is not None and self.report.other.joins() != plan.joins()
         return replace(found, notes=(*found.notes, ORDERING)) if found and depends else found

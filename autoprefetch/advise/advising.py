@@ -10,6 +10,7 @@ from django.db.models import Model
 
 from autoprefetch.advise import logs
 from autoprefetch.advise.chains import Chain, chain_of
+from autoprefetch.advise.columns import notes
 from autoprefetch.advise.reports import CallSiteReport
 from autoprefetch.advise.sources import names_at, source_of
 from autoprefetch.advise.suggestions import Suggestion, suggestion_for
@@ -37,6 +38,7 @@ class Advised:
         manager: the name of the manager where a model class was given to `auto()`, else "".
         by_scope: whether nobody called `auto()`.
         ordering: what its rows are ordered by because their model says so.
+        deferred: columns of its model that the caller does not load (attnames).
         below: returns what is joined to a derived query, given its path, its relation and its queryset.
     """
 
@@ -45,6 +47,7 @@ class Advised:
     manager: str
     by_scope: bool
     ordering: Sequence[Any]
+    deferred: frozenset[str]
     below: Callable[[Path, Relation, Any], tuple[Branch, ...]]
 
 
@@ -56,7 +59,9 @@ def advised(standing: Standing) -> Advised:
         return plan.branches if plan else ()
 
     site, mark = standing.site, standing.mark
-    return Advised(site.name, site.origin, mark.manager, mark.by_scope, ordering_of(standing.form), below)
+    form = standing.form
+    deferred = form.deferred if form is not None else frozenset()
+    return Advised(site.name, site.origin, mark.manager, mark.by_scope, ordering_of(form), deferred, below)
 
 
 def ordering_of(form: Form | None) -> Sequence[Any]:
@@ -112,8 +117,15 @@ def _parents(path: Path) -> list[Path]:
     return [path[:size] for size in range(1, len(path))]
 
 
-def suggestion(site: Advised, plan: Plan, profile: Profile) -> Suggestion | None:
-    """Write the plan of a call site as code; None when it loads nothing ahead."""
+def suggestion(site: Advised, plan: Plan, profile: Profile, totals: Profile) -> Suggestion | None:
+    """Write the plan of a call site as code; None when it loads nothing ahead.
+
+    Args:
+        site: the call site.
+        plan: what is loaded ahead.
+        profile: the counts behind it.
+        totals: those of all its life.
+    """
     # Where `SCOPE` made it automatic, the origin is what evaluates: it is not known where the queryset is built.
     source = None if site.by_scope or site.origin is None else source_of(site.origin)
     return suggestion_for(
@@ -126,24 +138,25 @@ def suggestion(site: Advised, plan: Plan, profile: Profile) -> Suggestion | None
         manager=site.manager if source else "",
         ordering=site.ordering,
         derived=derived_queries(site, profile, plan.model),
-        note=BY_SCOPE if site.by_scope else "",
+        notes=((BY_SCOPE,) if site.by_scope else ()) + notes(plan.model, totals, profile.usages, site.deferred),
     )
 
 
-def suggestion_here(standing: Standing, plan: Plan, profile: Profile) -> Suggestion | None:
+def suggestion_here(standing: Standing, plan: Plan, history: History) -> Suggestion | None:
     """Write the plan of a call site of this process as code; None when it loads nothing ahead, or was quarantined."""
     # The plan of a quarantined call site is none of its model's any more.
-    return None if standing.quarantined else suggestion(advised(standing), plan, profile)
+    return None if standing.quarantined else suggestion(advised(standing), plan, history.profile, history.totals)
 
 
-def log_once(standing: Standing, plan: Plan, profile: Profile) -> None:
+def log_once(standing: Standing, plan: Plan, history: History) -> None:
     """Log the suggestion for a plan, unless the same code was logged for the call site before."""
-    derived = tuple((path, usage.built) for path, usage in profile.usages.items() if is_derived(path))
+    usages = history.profile.usages
+    derived = tuple((path, usage.built) for path, usage in usages.items() if is_derived(path))
     state = (plan, derived, tuple(standing.below.items()))
     if state == standing.advised:
         return  # reading and parsing the source again would cost more than the request
     standing.advised = state
-    made = suggestion_here(standing, plan, profile)
+    made = suggestion_here(standing, plan, history)
     if made is not None and made.code not in standing.logged:
         standing.logged = (*standing.logged, made.code)
         logs.suggested(made)

@@ -86,9 +86,10 @@ def _proposal(key: str, history: History, config: Config) -> Proposal | None:
     # Advice is for one way to write the queryset: where there are several, for that which gives most of it.
     made = [
         suggestion(
-            Advised(name, location, manager, by_scope, ordering_of(form), below),
+            Advised(name, location, manager, by_scope, ordering_of(form), form.deferred, below),
             planning.foreseen(history, form, config, ignore),
             profile,
+            history.totals,
         )
         for form in written_as(model, history)
     ]

@@ -143,7 +143,7 @@ def suggestion_for(
     manager: str = "",
     ordering: Sequence[Any] = (),
     derived: tuple[DerivedQuery, ...] = (),
-    note: str = "",
+    notes: Sequence[str] = (),
 ) -> Suggestion | None:
     """Write a plan as code.
 
@@ -157,7 +157,7 @@ def suggestion_for(
         manager: the name of the manager where the expression is a model class, else "".
         ordering: what the rows are ordered by because their model says so, and for no other reason.
         derived: the derived queries that can be written as code.
-        note: what else to know before pasting.
+        notes: what else to know before pasting.
 
     Returns:
         None when the plan loads nothing ahead.
@@ -185,7 +185,7 @@ def suggestion_for(
         queries_after=round(after if after is not None else predicted_queries(plan, profile, derived)),
         measured=after is not None,
         accessed_at=_places(plan, profile),
-        notes=((note,) if note else ()) + _notes(plan),
+        notes=(*notes, *_notes(plan)),
         evaluations=round(profile.observed),
         used=min((share_of_use(profile, path) for path in paths if path in profile.usages), default=0.0),
         left=_left(plan, profile, derived),

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.core.signals import request_finished
 
-from autoprefetch import auto, override, report
+from autoprefetch import auto, override, report, reset, suggestions
 from autoprefetch.observe import reading
 from autoprefetch.orm import columns
 from tests.databases import count_queries
@@ -196,3 +196,39 @@ def test_a_model_is_inspected_a_number_of_times_only(monkeypatch: pytest.MonkeyP
     inspected(lambda book: book.title, times=64)
     assert columns._inspected == {Book: 2}
     assert report().call_sites[0].totals.inspected == 2
+
+
+# What is advised ------------------------------------------------------------------------------------------------------
+
+
+def notes() -> tuple[str, ...]:
+    [suggestion] = suggestions()
+    return suggestion.notes
+
+
+def test_columns_that_nobody_reads_are_advised_once_enough_evaluations_tell() -> None:
+    """With the code that loads the others."""
+    inspected(lambda book: (book.title, str(book.author)), times=7)
+    assert notes() == ()  # the second and the fourth were inspected
+    reset()
+    inspected(lambda book: (book.title, str(book.author)), times=8)
+    [note] = notes()
+    columns, _, code = note.partition(" in 3 evaluations that were inspected; ")
+    assert columns == "nobody read category, imprint, pages, published, publisher, summary, translator"
+    assert code == '.only("id", "title", "author") loads the others.'
+    plain = [(book.title, str(book.author)) for book in Book.objects.order_by("pk")]
+    only = Book.objects.order_by("pk").only("id", "title", "author").select_related("author")
+    with count_queries() as log:
+        assert [(book.title, str(book.author)) for book in only] == plain
+    assert len(log) == 1
+
+
+def test_a_relation_of_which_only_the_key_is_read_need_not_be_loaded() -> None:
+    """The row has it."""
+    inspected(lambda book: (book.pages, book.author.pk, str(book.publisher)), times=8)
+    [_, key] = notes()
+    seen = "was read in 3 evaluations that were inspected"
+    assert key == f"only the key of author {seen}; author_id has it, and loads nothing."
+    reset()
+    inspected(lambda book: (book.author.pk, book.author.archive), times=8)
+    assert not [note for note in notes() if "only the key of author " in note]
