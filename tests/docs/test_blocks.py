@@ -13,7 +13,7 @@ from tests.docs.blocks import PAGES, ROOT, Page, page
 from tests.docs.projects import Project, matches
 
 #: Languages whose blocks are run or written, and those that are only read.
-KNOWN = {"python", "sh", "text", "html", "css", "diff", "json", "toml", "yaml"}
+KNOWN = {"python", "sh", "text", "html", "css", "diff", "ini", "json", "toml", "yaml"}
 COMMENTS = re.compile(r"continues|output|(exit|needs|tested in|not run|command): .+")
 RUN = [p for p in map(Page, PAGES) if p.blocks and not p.tested_in]
 REQUIRED = os.environ.get("AUTOPREFETCH_REQUIRE_PACKAGES") == "1"

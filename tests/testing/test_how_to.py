@@ -1,4 +1,7 @@
-"""The pages on testing: their blocks are run in the order in which a reader would run them, and their tables hold."""
+"""The pages on testing, docs/how-to/test-with-autoprefetch.md and docs/reference/testing.md.
+
+Their blocks are run in the order in which a reader would run them, and their tables hold.
+"""
 
 from __future__ import annotations
 
