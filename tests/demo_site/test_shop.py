@@ -1,4 +1,4 @@
-"""The shop: each page answers the same in all of its forms, with as many queries as docs/how-to/try-the-demo.md says."""
+"""The shop: each page answers the same in all forms, with as many queries as docs/how-to/try-the-demo.md says."""
 
 from __future__ import annotations
 
