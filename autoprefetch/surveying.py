@@ -115,6 +115,7 @@ class Surveyed:
             expression="",
             names={},
             notes=(ELSEWHERE,),
+            evaluations=self.report.totals.observed,
         )
         depends = self.report.other is not None and self.report.other.joins() != plan.joins()
         return replace(found, notes=(*found.notes, ORDERING)) if found and depends else found

@@ -1,4 +1,4 @@
-"""Fixes: which expressions are to be replaced, so that the suggestions are in the source. Pure: values in, values out.
+"""Fixes: which expressions are to be replaced, so that the suggestions are in the source.
 
 What cannot be changed with certainty stays as it is, and says why.
 """
@@ -9,9 +9,11 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from autoprefetch.advise.loops import is_in_loop_over
 from autoprefetch.advise.proposing import Proposal
 from autoprefetch.advise.writing import Edit
 from autoprefetch.learn.profiles import Span
+from autoprefetch.observe.callsites import Location
 
 _LONG = 80
 _NAMES = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
@@ -105,10 +107,10 @@ def fixes_for(proposals: Iterable[Proposal], *, keep_auto: bool) -> Fixes:
     taken: dict[Span, Replacement] = {}
     for proposal in _by_call(proposals, found):
         name, left = proposal.suggestion.call_site, proposal.suggestion.left
-        unsure = next((edit for edit in proposal.suggestion.edits if not _is_certain(edit)), None)
+        unsure = next((edit for edit in proposal.suggestion.edits if not _is_certain(edit, proposal)), None)
         replacements = tuple(_replacements(proposal, is_kept=keep_auto or bool(left)))
         if unsure is not None:
-            found.leave(name, f"at {unsure.place} {unsure.receiver} may be another instance each time.")
+            found.leave(name, f"at {unsure.place} {unsure.replaces} may be asked of other rows, too.")
         elif any(taken.get(one.span, one) != one for one in replacements):
             found.leave(name, "another suggestion changes the same expression in another way.")
         else:
@@ -145,9 +147,15 @@ def _change(proposal: Proposal) -> tuple[tuple[str, ...], tuple[Edit, ...]]:
     return proposal.suggestion.methods, proposal.suggestion.edits
 
 
-def _is_certain(edit: Edit) -> bool:
-    """Tell whether an access can be written so that the instance is named twice."""
-    return bool(edit.span) and _NAMES.fullmatch(edit.receiver) is not None
+def _is_certain(edit: Edit, proposal: Proposal) -> bool:
+    """Tell whether an access can be replaced, also where other rows come by: then their instance is named twice."""
+    is_guarded = bool(edit.name) and _NAMES.fullmatch(edit.receiver) is not None
+    return bool(edit.span) and (is_guarded or _is_own(edit, proposal.origin))
+
+
+def _is_own(edit: Edit, origin: Location | None) -> bool:
+    """Tell whether an access is only ever of the rows of the queryset."""
+    return origin is not None and is_in_loop_over(origin.span, edit.span, edit.receiver)
 
 
 def _replacements(proposal: Proposal, *, is_kept: bool) -> Iterator[Replacement]:
@@ -158,8 +166,7 @@ def _replacements(proposal: Proposal, *, is_kept: bool) -> Iterator[Replacement]
         origin.span, suggestion.replaces, methods=suggestion.methods, is_kept=is_kept, imports=suggestion.imports
     )
     for edit in suggestion.edits:
-        is_here = _without_line(edit.place) == f"{origin.path} {origin.function}"
-        yield Replacement(edit.span, edit.replaces, edit.code if is_here else _guarded(edit))
+        yield Replacement(edit.span, edit.replaces, edit.code if _is_own(edit, origin) else _guarded(edit))
 
 
 def _guarded(edit: Edit) -> str:
@@ -168,8 +175,3 @@ def _guarded(edit: Edit) -> str:
     if sum(map(len, parts)) <= _LONG:
         return f"({' '.join(parts)})"
     return "\n".join(["(", *(f"    {part}" for part in parts), ")"])
-
-
-def _without_line(place: str) -> str:
-    path, _, function = place.partition(" ")
-    return f"{path.rpartition(':')[0]} {function}"

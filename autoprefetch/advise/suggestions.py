@@ -144,6 +144,7 @@ def suggestion_for(
     ordering: Sequence[Any] = (),
     derived: tuple[DerivedQuery, ...] = (),
     notes: Sequence[str] = (),
+    evaluations: float = 0,
 ) -> Suggestion | None:
     """Write a plan as code.
 
@@ -158,12 +159,13 @@ def suggestion_for(
         ordering: what the rows are ordered by because their model says so, and for no other reason.
         derived: the derived queries that can be written as code.
         notes: what else to know before pasting.
+        evaluations: those that all of this was learned from.
 
     Returns:
         None when the plan loads nothing ahead.
     """
     # A slice can be ordered no more.
-    writer = Writer(names, [None] if ordering and expression.endswith("]") else ordering)
+    writer = Writer(names, [None] if ordering and expression.endswith("]") else ordering, _loaded(plan))
     changes = [change for query in derived if (change := writer.derived(query, plan.model)) is not None]
     if plan.is_empty and not changes:
         return None
@@ -186,16 +188,21 @@ def suggestion_for(
         measured=after is not None,
         accessed_at=_places(plan, profile),
         notes=(*notes, *_notes(plan)),
-        evaluations=round(profile.observed),
+        evaluations=round(evaluations),
         used=min((share_of_use(profile, path) for path in paths if path in profile.usages), default=0.0),
         left=_left(plan, profile, derived),
         methods=(f".{manager}", *methods) if manager else tuple(methods),
     )
 
 
+def _loaded(plan: Plan) -> frozenset[Path]:
+    """Return the paths that are loaded ahead, by the plan or by the caller."""
+    return frozenset(branch.path for branch in plan.walk() if branch.method is not Method.LAZY)
+
+
 def _left(plan: Plan, profile: Profile, derived: tuple[DerivedQuery, ...]) -> tuple[str, ...]:
     """Return what is loaded more than once in an evaluation and not in the code."""
-    covered = plan.eager_paths() | _below(profile, derived) | {b.path for b in plan.walk() if b.method is Method.GIVEN}
+    covered = _loaded(plan) | _below(profile, derived)
     loads = {path: profile.loads_per_evaluation(path) for path in profile.usages.keys() - covered}
     return tuple(sorted(LOOKUP_SEP.join(path) for path, often in loads.items() if often > REPEATED))
 

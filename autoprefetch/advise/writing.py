@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +24,7 @@ class Edit:
         place: the line and the function.
         replaces: the expression as it is written.
         code: what to write in its place.
-        name: the attribute that the first change gives the instances.
+        name: the attribute that the first change gives the instances; "" where the code needs none.
         receiver: the instance, as it is written.
         span: a part of the expression, such as the call that builds its queryset.
     """
@@ -76,6 +76,7 @@ class Writer:
     Attributes:
         names: what the module has bound.
         ordering: what the rows are ordered by because their model says so, which Django forgets where it groups them.
+        loaded: the paths that are loaded ahead.
         imports: the import lines that the code needs.
         taken: the names of attributes that it gives the instances.
         is_grouped: whether it groups the rows.
@@ -83,6 +84,7 @@ class Writer:
 
     names: Mapping[str, Any]
     ordering: Sequence[Any] = ()
+    loaded: Set[Path] = frozenset()
     imports: set[str] = field(default_factory=set)
     taken: set[str] = field(default_factory=set)
     is_grouped: bool = False
@@ -172,7 +174,7 @@ class Writer:
     def derived(self, query: DerivedQuery, model: type[Model]) -> Change | None:
         """Write a derived query as a prefetch to an attribute of its own, or as an annotation."""
         if query.chain.ending in ("count", "exists"):
-            return self.annotation(query, model)
+            return self.of_loaded(query) or self.annotation(query, model)
         owner = target_of(model, query.path[:-1]) or model
         name = _free_name(owner, f"prefetched_{query.relation.name}", self.taken)
         lookup = LOOKUP_SEP.join((*query.path[:-1], query.relation.name))
@@ -188,6 +190,14 @@ class Writer:
         prefetch = self.imported("django.db.models", "Prefetch", Prefetch)
         code = f"{prefetch}({quoted(lookup)}, queryset={queryset}, to_attr={quoted(name)})"
         return Change(_edit(query, access, name), prefetch=code)
+
+    def of_loaded(self, query: DerivedQuery) -> Change | None:
+        """Write `count()` or `exists()` of a set that is loaded anyway as what its rows tell; None where it is not."""
+        name = query.relation.name
+        if (*query.path[:-1], name) not in self.loaded or query.chain.tail not in ("", ".all()"):
+            return None
+        told = "len" if query.chain.ending == "count" else "bool"
+        return Change(_edit(query, f"{told}({query.chain.receiver}.{name}.all())", ""))
 
     def annotation(self, query: DerivedQuery, model: type[Model]) -> Change | None:
         """Write `count()` or `exists()` of a relation of the root model as an annotation."""

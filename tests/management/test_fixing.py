@@ -43,7 +43,8 @@ DERIVED = {
     "how many of all": ("row.books.all().count()", "Count("),
     "whether any": ("row.books.exists()", "Exists(Book.objects.filter(author_id=OuterRef"),
     "two counts": ("(row.books.count(), row.pupils.count())", "pupils_count=Count("),
-    "a count and a set": ("(row.books.count(), [b.title for b in row.books.all()])", '.prefetch_related("books")'),
+    "a count and a set": ("(row.books.count(), [b.title for b in row.books.all()])", "(len(row.books.all()), ["),
+    "whether any, and a set": ("(row.friends.exists(), len(row.friends.all()))", "(bool(row.friends.all()), len("),
 }
 
 
