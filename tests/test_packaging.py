@@ -59,6 +59,7 @@ def test_the_metadata_name_the_license_and_the_extras(distribution):
         "postgres",
         "redis",
         "test",
+        "toolbar",
     }
 
 

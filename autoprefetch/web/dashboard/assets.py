@@ -1,4 +1,4 @@
-"""Assets: the style sheet, the script and the icon, served by the dashboard itself.
+"""Assets: the style sheets, the script and the icon, served by the dashboard and by the debug toolbar's panel itself.
 
 So the project needs neither `django.contrib.staticfiles` nor `collectstatic` for it, and they come from the host that
 the page comes from, which is all that its Content-Security-Policy allows, also where `STATIC_URL` names another.
@@ -11,6 +11,7 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
+from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
@@ -19,6 +20,7 @@ TYPES = {
     "dashboard.css": "text/css; charset=utf-8",
     "dashboard.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
+    "toolbar.css": "text/css; charset=utf-8",
 }
 """The files that there are, with what they are."""
 
@@ -39,6 +41,7 @@ def asset(name: str) -> Asset:
     return Asset(name, content, sha256(content).hexdigest()[:16])
 
 
+@login_not_required
 @require_safe
 def serve(request: HttpRequest, digest: str, name: str) -> HttpResponse:
     """Serve an asset, to anybody: it is the same in each project."""
