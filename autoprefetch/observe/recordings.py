@@ -194,6 +194,8 @@ class Recording:
 
     def refused(self, path: Path) -> None:
         """Count a lazy load that Django refused because it was tried in async code."""
+        if self.followed is not None:
+            self.followed.queries -= 1  # it was counted when it was tried
         self._tally.refused(path)
         self._tell()
 

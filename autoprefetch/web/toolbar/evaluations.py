@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import reduce
@@ -17,7 +16,7 @@ from autoprefetch.learn.profiles import Path, Profile, Usage, is_derived
 from autoprefetch.observe.following import Followed, Follower
 from autoprefetch.plan.plans import Method
 from autoprefetch.surveying import Surveyed, survey_of
-from autoprefetch.web.dashboard.branches import GIVEN_UP, MEANINGS, PLAIN, Mark
+from autoprefetch.web.dashboard.branches import GIVEN_UP, MEANINGS, PLAIN, Mark, name_of_step
 from autoprefetch.web.dashboard.changes import Change, changes
 from autoprefetch.web.dashboard.circumstances import WRONG
 from autoprefetch.web.dashboard.entries import fault_of
@@ -29,7 +28,7 @@ MODES = {
     "apply": 'MODE is "apply": nothing is learned.',
     "strict": 'MODE is "strict": nothing is learned, and lazy loads are errors.',
 }
-_PLANNED = {Method.JOIN: Mark.JOINED, Method.PREFETCH: Mark.PREFETCHED}
+_WAYS = {Method.JOIN: Mark.JOINED, Method.PREFETCH: Mark.PREFETCHED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +37,7 @@ class Relation:
 
     Attributes:
         lookup: the path.
+        is_derived: whether it is a query for each parent.
         marks: how it was loaded, each as its class and its text.
         plain: the queries that plain Django would have run for it.
         touched: where it was touched first; "" when that is not known.
@@ -45,6 +45,7 @@ class Relation:
     """
 
     lookup: str
+    is_derived: bool
     marks: tuple[tuple[str, str], ...]
     plain: str
     touched: str
@@ -64,7 +65,6 @@ class Site:
         bars: the queries that ran, and those of plain Django.
         relations: what was used or loaded ahead.
         fault: the class of the fault that took its plan away; "" when none did.
-        is_new: whether nobody knows yet how its queryset is written, so that there is no code to paste.
         changes: the code to paste.
         measured: whether what it runs with that code was measured.
         before: the queries of one evaluation by plain Django.
@@ -80,7 +80,6 @@ class Site:
     bars: Sequence[Bar]
     relations: Sequence[Relation]
     fault: str
-    is_new: bool
     changes: Sequence[Change]
     measured: bool
     before: str
@@ -133,7 +132,7 @@ def _site(known: Surveyed, evaluations: Sequence[Followed]) -> Site:
     counts = _added(evaluations)
     queries = {"plain": _plain(counts), "ran": float(sum(one.queries for one in evaluations))}
     relations = list(_relations(known, evaluations, counts))
-    suggestion = None if _is_new(known) else known.suggestion()
+    suggestion = known.suggestion()
     times = counted(len(evaluations), "evaluation", "evaluations")
     return Site(
         place=known.place,
@@ -144,7 +143,6 @@ def _site(known: Surveyed, evaluations: Sequence[Followed]) -> Site:
         bars=bars(queries, {label: number(value) for label, value in queries.items()}),
         relations=relations,
         fault=fault_of(known),
-        is_new=_is_new(known) and bool(relations),
         changes=changes(suggestion) if suggestion else (),
         measured=suggestion is not None and suggestion.measured,
         before=counted(suggestion.queries_before, "query", "queries") if suggestion else "",
@@ -153,12 +151,11 @@ def _site(known: Surveyed, evaluations: Sequence[Followed]) -> Site:
     )
 
 
-def _is_new(known: Surveyed) -> bool:
-    return known.standing is None or known.standing.form is None
-
-
 def _states(known: Surveyed, counts: Profile, relations: Sequence[Relation]) -> Iterator[tuple[str, str]]:
-    yield ("warm", "warm") if counts.warm else ("cold", "cold")
+    if counts.warm < counts.evaluations:
+        yield "cold", "cold"
+    if counts.warm:
+        yield "warm", "warm"
     if known.report.quarantined or known.given_up:
         yield "rolled-back", "rolled back"
     if any(_class(Mark.UNUSED) in relation.marks for relation in relations):
@@ -166,56 +163,52 @@ def _states(known: Surveyed, counts: Profile, relations: Sequence[Relation]) -> 
 
 
 def _relations(known: Surveyed, evaluations: Sequence[Followed], counts: Profile) -> Iterator[Relation]:
-    alone: Counter[Path] = sum((one.alone for one in evaluations), Counter())
-    planned = {branch.path: branch.method for one in evaluations for branch in one.plan.walk()}
+    marks: dict[Path, dict[Mark, None]] = {}
+    for one in evaluations:
+        for path, mark in _marks(one):
+            marks.setdefault(path, {})[mark] = None
     lines = {line.path: line for line in known.report.lines()}
-    has_failed = any(one.recording.has_failed for one in evaluations)
-    for path, usage in sorted(counts.usages.items()):
-        lookup = LOOKUP_SEP.join(path)
-        # What is loaded ahead below a query for each parent is joined to it.
-        method = Method.JOIN if _is_below_derived(path) else planned.get(path)
-        marks = _marks(usage, method, alone[_asked(path)])
-        if has_failed:  # what was not used by then may have been used otherwise
-            marks = [mark for mark in marks if mark is not Mark.UNUSED]
-        learned = known.report.profile.usages.get(path)
+    for path in sorted(marks):
+        lookup, usage = LOOKUP_SEP.join(path), counts.usages.get(path, Usage())
+        learned = known.report.profile.usages.get(path, Usage())
         yield Relation(
-            lookup=lookup,
-            marks=tuple(map(_class, marks)),
+            lookup=LOOKUP_SEP.join(map(name_of_step, path)),
+            is_derived=is_derived(path),
+            marks=tuple(map(_class, marks[path])),
             plain=counted(usage.loads, "query", "queries"),
-            touched=usage.first_access or (learned.first_access if learned else ""),
+            touched=usage.first_access or learned.first_access,
             reason=_reason(known, lookup, lines.get(lookup)),
         )
 
 
-def _asked(path: Path) -> Path:
-    """Return the path that is touched: which model a generic foreign key leads to is known only afterwards."""
-    return (*path[:-1], path[-1].partition("[")[0]) if path[-1].endswith("]") else path
+def _marks(one: Followed) -> Iterator[tuple[Path, Mark]]:
+    """Yield how each path was loaded in one evaluation; it may be in more than one way, as where a write came between.
+
+    What was not used of what was loaded ahead is unused, unless the request has ended in an error before.
+    """
+    methods = {branch.path: branch.method for branch in one.plan.walk()}
+    yield from ((path, Mark.GIVEN) for path, method in methods.items() if method is Method.GIVEN)
+    for path, usage in one.counts.usages.items():
+        # What is loaded ahead below a query for each parent is in no plan for the root query, and joined to it.
+        way = Mark.JOINED if _is_below_derived(path) else _WAYS.get(methods.get(path, Method.LAZY))
+        alone = one.alone[_touched(path)]
+        if way and usage.eager:
+            yield path, way
+            if not usage.evaluations and not one.recording.has_failed:
+                yield path, Mark.UNUSED
+        elif usage.loads > alone:
+            yield path, Mark.BATCHED
+        if alone:
+            yield path, Mark.LAZY
 
 
 def _is_below_derived(path: Path) -> bool:
     return any(is_derived(path[:size]) for size in range(1, len(path)))
 
 
-def _marks(usage: Usage, method: Method | None, alone: int) -> list[Mark]:
-    """Return how a path was loaded.
-
-    Args:
-        usage: what was counted of it.
-        method: what was planned for it; None where nothing was.
-        alone: how many queries ran for one instance by itself.
-    """
-    marks = []
-    if method is Method.GIVEN:
-        marks.append(Mark.GIVEN)
-    elif usage.eager and method in _PLANNED:
-        marks.append(_PLANNED[method])
-        if not usage.evaluations:
-            marks.append(Mark.UNUSED)
-    elif usage.loads > alone:
-        marks.append(Mark.BATCHED)
-    if alone:
-        marks.append(Mark.LAZY)
-    return marks
+def _touched(path: Path) -> Path:
+    """Return the path that is touched: which model a generic foreign key leads to is known only afterwards."""
+    return (*path[:-1], path[-1].partition("[")[0])
 
 
 def _class(mark: Mark) -> tuple[str, str]:

@@ -60,7 +60,7 @@ class AutoprefetchPanel(Panel):
         }
         text = _templates().get_template(self.template).render(context)
         # Names of files may hold bytes that are no text.
-        return mark_safe(text.encode("utf-8", "backslashreplace").decode())  # noqa: S308  (a template has escaped it)
+        return mark_safe(text.encode("utf-8", "backslashreplace").decode())
 
     @property
     def scripts(self) -> list[str]:
