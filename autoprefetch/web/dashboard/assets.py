@@ -20,9 +20,11 @@ TYPES = {
     "dashboard.css": "text/css; charset=utf-8",
     "dashboard.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
-    "toolbar.css": "text/css; charset=utf-8",
 }
-"""The files that there are, with what they are."""
+"""The files of the dashboard, with what they are."""
+
+PANEL_TYPES = {"toolbar.css": "text/css; charset=utf-8"}
+"""Those of the debug toolbar's panel, which has the script of the dashboard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +47,11 @@ def asset(name: str) -> Asset:
 @require_safe
 def serve(request: HttpRequest, digest: str, name: str) -> HttpResponse:
     """Serve an asset, to anybody: it is the same in each project."""
-    if name not in TYPES:
+    kind = {**TYPES, **PANEL_TYPES}.get(name)
+    if kind is None:
         raise Http404
     found = asset(name)
-    response = HttpResponse(found.content, content_type=TYPES[name])
+    response = HttpResponse(found.content, content_type=kind)
     # While workers are replaced, one of the old version may be asked for what a page of the new one needs.
     is_asked_for = digest == found.digest
     response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if is_asked_for else "no-cache"

@@ -87,13 +87,19 @@ class Site:
     notes: Sequence[str]
 
 
-def shown(follower: Follower) -> dict[str, Any]:
-    """Return what the panel shows of a request, as plain values that can be stored as JSON."""
+def shown(follower: Follower, *, is_whole: bool) -> dict[str, Any]:
+    """Return what the panel shows of a request, as plain values that can be stored as JSON.
+
+    Args:
+        follower: what it has evaluated.
+        is_whole: whether it has done all that it does; after an error, and where a stream only begins now, what was not
+            used of what was loaded ahead is not called unused.
+    """
     by_key: dict[str, list[Followed]] = {}
     for one in follower.evaluations:
         by_key.setdefault(one.recording.key, []).append(one)
     surveyed = survey_of(follower.evaluations)
-    sites = [_site(known, by_key[key]) for key, known in surveyed.items()]
+    sites = [_site(known, by_key[key], is_whole) for key, known in surveyed.items()]
     marks = {name for site in sites for relation in site.relations for name, _ in relation.marks}
     return {
         "sites": [asdict(site) for site in sites],
@@ -128,10 +134,10 @@ def _plain(counts: Profile) -> float:
     return counts.own_queries + sum(usage.loads for usage in counts.usages.values())
 
 
-def _site(known: Surveyed, evaluations: Sequence[Followed]) -> Site:
+def _site(known: Surveyed, evaluations: Sequence[Followed], is_whole: bool) -> Site:
     counts = _added(evaluations)
     queries = {"plain": _plain(counts), "ran": float(sum(one.queries for one in evaluations))}
-    relations = list(_relations(known, evaluations, counts))
+    relations = list(_relations(known, evaluations, counts, is_whole))
     suggestion = known.suggestion()
     times = counted(len(evaluations), "evaluation", "evaluations")
     return Site(
@@ -162,10 +168,12 @@ def _states(known: Surveyed, counts: Profile, relations: Sequence[Relation]) -> 
         yield "unused", "unused eager loads"
 
 
-def _relations(known: Surveyed, evaluations: Sequence[Followed], counts: Profile) -> Iterator[Relation]:
+def _relations(known: Surveyed, evaluations: Sequence[Followed], counts: Profile, is_whole: bool) -> Iterator[Relation]:
     marks: dict[Path, dict[Mark, None]] = {}
     for one in evaluations:
         for path, mark in _marks(one):
+            if not is_whole and mark is Mark.UNUSED:
+                continue
             marks.setdefault(path, {})[mark] = None
     lines = {line.path: line for line in known.report.lines()}
     for path in sorted(marks):
@@ -182,10 +190,7 @@ def _relations(known: Surveyed, evaluations: Sequence[Followed], counts: Profile
 
 
 def _marks(one: Followed) -> Iterator[tuple[Path, Mark]]:
-    """Yield how each path was loaded in one evaluation; it may be in more than one way, as where a write came between.
-
-    What was not used of what was loaded ahead is unused, unless the request has ended in an error before.
-    """
+    """Yield how each path was loaded in one evaluation; it may be in more ways, as where a write came between."""
     methods = {branch.path: branch.method for branch in one.plan.walk()}
     yield from ((path, Mark.GIVEN) for path, method in methods.items() if method is Method.GIVEN)
     for path, usage in one.counts.usages.items():
@@ -194,7 +199,7 @@ def _marks(one: Followed) -> Iterator[tuple[Path, Mark]]:
         alone = one.alone[_touched(path)]
         if way and usage.eager:
             yield path, way
-            if not usage.evaluations and not one.recording.has_failed:
+            if not usage.evaluations:
                 yield path, Mark.UNUSED
         elif usage.loads > alone:
             yield path, Mark.BATCHED

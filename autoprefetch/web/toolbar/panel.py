@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString, mark_safe
 from autoprefetch.faults import shielded
 from autoprefetch.observe import following
 from autoprefetch.observe.following import Follower
+from autoprefetch.orm import routes
 from autoprefetch.web import dashboard
 from autoprefetch.web.dashboard.assets import asset, serve
 from autoprefetch.web.toolbar.evaluations import shown
@@ -48,13 +49,17 @@ class AutoprefetchPanel(Panel):
     @property
     def nav_subtitle(self) -> str:
         """The queries that the call sites ran, and what plain Django would have run; "" where there are none."""
-        return str(self.get_stats().get("summary", ""))
+        return str(self._stats.get("summary", ""))
+
+    @property
+    def _stats(self) -> dict[str, Any]:
+        return dict(self.get_stats())  # type: ignore[no-untyped-call]
 
     @property
     def content(self) -> SafeString:
         """What is shown when the panel is opened, now or later, from the toolbar's store."""
         context = {
-            **self.get_stats(),
+            **self._stats,
             "nonce": self.toolbar.csp_nonce,
             "style": _address_of("toolbar.css"),
         }
@@ -86,10 +91,11 @@ class AutoprefetchPanel(Panel):
     def generate_stats(self, request: HttpRequest, response: HttpResponse) -> None:
         """Write down what there is to show; a fault here is logged, and the response goes out."""
         follower, self._follower = self._follower or Follower(), None
-        stats: dict[str, Any] = {"has_failed": True}  # the toolbar takes a panel without any for one that is disabled
+        stats: dict[str, Any] = {"is_broken": True}  # the toolbar takes a panel without any for one that is disabled
         with shielded(None, None):
-            stats = shown(follower)
-        self.record_stats(stats)
+            is_whole = response.status_code < routes.ERROR and not response.streaming
+            stats = shown(follower, is_whole=is_whole)
+        self.record_stats(stats)  # type: ignore[no-untyped-call]
 
 
 def _address_of(name: str) -> str:

@@ -77,7 +77,5 @@ def bars(content: str) -> list[tuple[str, str]]:
 
 def codes(content: str) -> list[str]:
     """Return what can be copied."""
-    return [
-        html.unescape(code)
-        for code in re.findall(r'<code id="autoprefetch-[\d-]+">(.*?)</code>', content, flags=re.DOTALL)
-    ]
+    found = re.findall(r'<code id="autoprefetch-[\d-]+">(.*?)</code>', content, flags=re.DOTALL)
+    return [html.unescape(code) for code in found]
