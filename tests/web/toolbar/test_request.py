@@ -199,7 +199,7 @@ async def test_a_sync_view_is_shown_under_asgi(database):
 
 
 def test_of_a_stream_there_is_what_was_evaluated_before_it_began(database):
-    """The toolbar looks before the first part is sent: nothing is called unused by then, and all goes on as it would."""
+    """The toolbar looks before the first part is sent: what is unused by then is not called so."""
     books = Book.objects.count()
     shown = []
     for _ in range(2):

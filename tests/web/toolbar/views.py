@@ -9,7 +9,7 @@ from tests.library.models import Author, Book, Category
 
 
 def page(lines: object) -> HttpResponse:
-    return HttpResponse(f"<html><body>{lines}</body></html>")
+    return HttpResponse(f'<html><head><link rel="icon" href="data:,"></head><body>{lines}</body></html>')
 
 
 def titles(request: HttpRequest) -> HttpResponse:
