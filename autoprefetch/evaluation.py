@@ -23,7 +23,7 @@ from autoprefetch.conf import Config
 from autoprefetch.faults import is_callers, quarantine, shielded
 from autoprefetch.knowing import Knowing
 from autoprefetch.learn.histories import UNKNOWN, History
-from autoprefetch.observe import callsites, epochs, origins, reading, tracking, writes
+from autoprefetch.observe import callsites, epochs, following, origins, reading, tracking, writes
 from autoprefetch.observe.marks import mark_of
 from autoprefetch.observe.recordings import Recording
 from autoprefetch.orm import forms, hooks, marks, scopes, states
@@ -114,7 +114,7 @@ class Evaluations(Knowing):
             history,
             on_news,
             standing.watches,
-            is_counted=counts,
+            is_counted=counts or following.is_on(),
             forms=standing.tells(history.era),
         )
         return Run(standing, applied, recording)
@@ -173,6 +173,7 @@ class Evaluations(Knowing):
 
     def track(self, run: Run, rows: list[Any], own: int, ahead: int) -> None:
         """Make the rows peers, with what was loaded along with them."""
+        following.follow(run.recording, run.plan)
         tracking.track_rows(run.recording, rows)
         tracking.track_branches(run.recording, rows, run.plan.branches)
         run.recording.evaluated(len(rows), own, ahead)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from django.db.models import Model
@@ -19,6 +19,7 @@ from autoprefetch.learn.histories import UNKNOWN, History
 from autoprefetch.learn.stores.memory import MemoryStore
 from autoprefetch.loading import gave_up
 from autoprefetch.observe import epochs, reading, writes
+from autoprefetch.observe.following import Followed
 from autoprefetch.observe.recordings import Recording
 from autoprefetch.orm import routes
 from autoprefetch.plan.plans import Plan
@@ -84,6 +85,10 @@ class Knowing(Streaming):
         self.close(writes.forget())
         with shielded(None, None):
             reading.end()
+        self.advise()
+
+    def advise(self) -> None:
+        """Merge what was learned here until now, and log the suggestions that follow from it."""
         config = conf.current()
         for key in self.collector.merge():
             standing = self.standings.get(key)
@@ -91,6 +96,16 @@ class Knowing(Streaming):
                 history = self.store.load(key)
                 if standing is not None and history is not None and config.learns and config.log_suggestions:
                     advising.log_once(standing, self.planned_for(standing, history), history)
+
+    def look_at(self, evaluations: Sequence[Followed]) -> None:
+        """Count what evaluations that are followed have used by now, as the end of the request will."""
+        for one in evaluations:
+            with shielded(self.standings.get(one.recording.key), None):
+                one.recording.close()
+        self.advise()
+        if not conf.current().learns:
+            for one in evaluations:  # nobody else takes their counts
+                one.recording.take()
 
     def close(self, recordings: Iterable[Recording]) -> None:
         """Count what was used in evaluations that are over."""

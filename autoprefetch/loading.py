@@ -73,7 +73,7 @@ class Loading:
         """Run Django's own query for one instance."""
         standing = self.standings.get(touch.recording.key)
         with shielded(standing, None):
-            touch.recording.ran(1)
+            touch.recording.ran_alone(touch.path)
         began = perf_counter()
         try:
             found = load()

@@ -7,7 +7,7 @@ quarantined is known to the processes that evaluate them, each for itself.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -28,6 +28,7 @@ from autoprefetch.apply.standing import Standing
 from autoprefetch.evaluation import engine
 from autoprefetch.learn.histories import UNKNOWN, History
 from autoprefetch.learn.profiles import Path, is_derived
+from autoprefetch.observe.following import Followed
 
 ELSEWHERE = (
     "this process has not evaluated the call site, and does not know its source: append the code where the queryset is"
@@ -150,6 +151,16 @@ def survey() -> tuple[Surveyed, ...]:
     quarantined = (key for key, standing in here.items() if standing.quarantined)
     found = (_surveyed(key, known.get(key, UNKNOWN), here.get(key)) for key in {*known, *quarantined})
     return tuple(sorted(found, key=lambda one: by_saving(one.report)))
+
+
+def survey_of(evaluations: Sequence[Followed]) -> dict[str, Surveyed]:
+    """Return the call sites of evaluations that are followed, by their keys, in the order of their first evaluation.
+
+    It tells what this process knows, and asks no store: each was looked for there before its evaluation.
+    """
+    engine.look_at(evaluations)
+    known = {one.recording.key: engine.store.load(one.recording.key) or UNKNOWN for one in evaluations}
+    return {key: _surveyed(key, history, engine.standings.get(key)) for key, history in known.items()}
 
 
 def _surveyed(key: str, history: History, standing: Standing | None) -> Surveyed:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from autoprefetch.web.dashboard.assets import TYPES
+from autoprefetch.web.dashboard.assets import PANEL_TYPES, TYPES
 
 ROOT = Path(__file__).parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -59,6 +59,7 @@ def test_the_metadata_name_the_license_and_the_extras(distribution):
         "postgres",
         "redis",
         "test",
+        "toolbar",
     }
 
 
@@ -84,13 +85,19 @@ def test_the_pages_of_the_dashboard_are_installed_with_their_files():
     """Templates, style sheet, script and icon lie beside the code that reads them, in the wheel too."""
     installed = resources.files("autoprefetch.web.dashboard")
     checkout = ROOT / "autoprefetch" / "web" / "dashboard"
-    names = {"base.html", "call_site.html", "call_sites.html", "code.html", "trouble.html"}
+    names = {"base.html", "call_site.html", "call_sites.html", "changes.html", "code.html", "trouble.html"}
     assert names <= {entry.name for entry in installed.joinpath("templates").iterdir()}
-    assert {entry.name for entry in installed.joinpath("static").iterdir()} == set(TYPES)
+    assert {entry.name for entry in installed.joinpath("static").iterdir()} == {*TYPES, *PANEL_TYPES}
     if checkout.is_dir():  # it is not where the built distribution is tested
         assert {entry.name for entry in checkout.joinpath("templates").iterdir()} == {
             entry.name for entry in installed.joinpath("templates").iterdir()
         }
+
+
+def test_the_panel_of_the_debug_toolbar_is_installed_with_its_template():
+    """Which is looked for without importing the panel: that needs the toolbar."""
+    installed = resources.files("autoprefetch.web") / "toolbar" / "templates"
+    assert {entry.name for entry in installed.iterdir()} == {"toolbar.html"}
 
 
 def test_the_top_level_of_the_repository_holds_only_the_house():

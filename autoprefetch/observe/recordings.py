@@ -20,6 +20,7 @@ from autoprefetch.observe import epochs
 from autoprefetch.observe.callsites import CallSite
 from autoprefetch.observe.counts import Written
 from autoprefetch.observe.epochs import Freshness
+from autoprefetch.observe.following import Followed
 from autoprefetch.observe.peers import PeerGroup
 from autoprefetch.observe.tallies import Tally
 from autoprefetch.observe.watching import Watches
@@ -51,6 +52,7 @@ class Recording:
         number: the number of the evaluation in the life of the process.
         era: the era in which it counts.
         began_at: the number of the last write before the root query.
+        followed: what a person who looks at the request is told; None where nobody does.
         reading: inspects which columns are read; None in most evaluations.
         loaded_ahead_at: the number of the last write before the latest rows were prefetched.
     """
@@ -68,6 +70,7 @@ class Recording:
         "batched",
         "began_at",
         "era",
+        "followed",
         "groups",
         "has_failed",
         "history",
@@ -103,6 +106,7 @@ class Recording:
         self.batched: set[Path] = set()
         self.began_at = self.loaded_ahead_at = epochs.now()
         self.groups: WeakValueDictionary[Path, PeerGroup] = WeakValueDictionary()
+        self.followed: Followed | None = None
         self.reading: Reading | None = None
         self._columns: Mapping[Path, frozenset[str]] = {}
         self._forms = forms
@@ -166,8 +170,16 @@ class Recording:
 
     def ran(self, queries: int) -> None:
         """Count queries that really ran."""
+        if self.followed is not None:
+            self.followed.queries += queries
         self._new["queries"] += queries
         self._tell()
+
+    def ran_alone(self, path: Path) -> None:
+        """Count a query that really ran for one instance by itself."""
+        if self.followed is not None:
+            self.followed.ran_alone(path)
+        self.ran(1)
 
     def brought(self, path: Path, rows: int, *, is_to_one: bool = False) -> None:
         """Count the instances that a lazy load brought."""
@@ -182,6 +194,8 @@ class Recording:
 
     def refused(self, path: Path) -> None:
         """Count a lazy load that Django refused because it was tried in async code."""
+        if self.followed is not None:
+            self.followed.queries -= 1  # it was counted when it was tried
         self._tally.refused(path)
         self._tell()
 
@@ -243,7 +257,7 @@ class Recording:
         self._has_news = False
         new, self._new = self._new, dict.fromkeys(self._new, 0)
         forms, self._forms = self._forms, _NO_FORMS
-        return Profile(
+        taken = Profile(
             evaluations=new["evaluations"],
             failed=new["failed"],
             uncounted=new["uncounted"],
@@ -258,6 +272,9 @@ class Recording:
             columns=self._columns,
             forms=forms,
         )
+        if self.followed is not None:
+            self.followed.counts = self.followed.counts.merged_with(taken)
+        return taken
 
     def _new_usages(self) -> dict[Path, Usage]:
         usages = self._tally.usages()

@@ -32,7 +32,7 @@ _COMMANDS = (BaseCommand.execute.__code__,)  # below `manage.py` and what called
 #: async one, on top of the test's own frames, and no server has those.
 ENDS = frozenset(id(code) for code in (*_VIEWS, *_REQUESTS, *_COMMANDS))
 
-_ERROR = 500  # the least status of a response that says that the server failed
+ERROR = 500  # the least status of a response that says that the server failed
 
 
 def current() -> str:
@@ -122,7 +122,7 @@ def _responding(plain: Callable[..., Any], engine: Engine) -> Callable[..., Any]
     @wraps(plain)
     def get_response(self: Any, request: Any) -> Any:
         response = plain(self, request)
-        if response.status_code >= _ERROR:
+        if response.status_code >= ERROR:
             engine.failed()
         return response
 
@@ -133,7 +133,7 @@ def _responding_async(plain: Callable[..., Any], engine: Engine) -> Callable[...
     @wraps(plain)
     async def get_response_async(self: Any, request: Any) -> Any:
         response = await plain(self, request)
-        if response.status_code >= _ERROR:
+        if response.status_code >= ERROR:
             engine.failed()
         return response
 

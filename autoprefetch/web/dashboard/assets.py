@@ -1,4 +1,4 @@
-"""Assets: the style sheet, the script and the icon, served by the dashboard itself.
+"""Assets: the style sheets, the script and the icon, served by the dashboard and by the debug toolbar's panel itself.
 
 So the project needs neither `django.contrib.staticfiles` nor `collectstatic` for it, and they come from the host that
 the page comes from, which is all that its Content-Security-Policy allows, also where `STATIC_URL` names another.
@@ -11,6 +11,7 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
+from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
@@ -20,7 +21,10 @@ TYPES = {
     "dashboard.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
-"""The files that there are, with what they are."""
+"""The files of the dashboard, with what they are."""
+
+PANEL_TYPES = {"toolbar.css": "text/css; charset=utf-8"}
+"""Those of the debug toolbar's panel, which has the script of the dashboard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +43,15 @@ def asset(name: str) -> Asset:
     return Asset(name, content, sha256(content).hexdigest()[:16])
 
 
+@login_not_required
 @require_safe
 def serve(request: HttpRequest, digest: str, name: str) -> HttpResponse:
     """Serve an asset, to anybody: it is the same in each project."""
-    if name not in TYPES:
+    kind = {**TYPES, **PANEL_TYPES}.get(name)
+    if kind is None:
         raise Http404
     found = asset(name)
-    response = HttpResponse(found.content, content_type=TYPES[name])
+    response = HttpResponse(found.content, content_type=kind)
     # While workers are replaced, one of the old version may be asked for what a page of the new one needs.
     is_asked_for = digest == found.digest
     response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if is_asked_for else "no-cache"

@@ -109,12 +109,13 @@ def _reach(nodes: dict[Path, Node], path: Path, model: type[Model] | None) -> No
     """Return the node of a path; those on the way to it may have no counts of their own."""
     for size in range(1, len(path) + 1):
         if path[:size] not in nodes:
-            node = nodes[path[:size]] = Node(_name(path[size - 1]), _leads(model, path[:size]))
+            node = nodes[path[:size]] = Node(name_of_step(path[size - 1]), _leads(model, path[:size]))
             nodes[path[: size - 1]].below.append(node)
     return nodes[path]
 
 
-def _name(step: str) -> str:
+def name_of_step(step: str) -> str:
+    """Return the attribute of a step, without the shape of a derived query or the model of a generic foreign key."""
     return step.partition("(")[0].partition("[")[0]
 
 

@@ -1,19 +1,17 @@
-// Copies code. All else works without this script, and the buttons are hidden where it does not run.
+// Copies code, on the pages of the dashboard and in the debug toolbar's panel, which may live in a shadow tree and comes
+// after the page. All else works without this script, and the buttons of the dashboard are hidden where it does not run.
 (() => {
   "use strict";
 
-  const status = document.getElementById("copied");
-
   const select = (element) => {
-    const range = document.createRange();
-    range.selectNodeContents(element);
-    const selection = window.getSelection();
-    selection.removeAllRanges();
-    selection.addRange(range);
+    // The one way to select that reaches into a shadow tree.
+    window.getSelection().setBaseAndExtent(element, 0, element, element.childNodes.length);
   };
 
   const copy = async (button) => {
-    const source = document.getElementById(button.dataset.copies);
+    const root = button.getRootNode();
+    const source = root.getElementById(button.dataset.copies);
+    const status = root.getElementById(button.dataset.status);
     const label = button.firstChild;
     try {
       await navigator.clipboard.writeText(source.textContent);
@@ -31,8 +29,15 @@
     }, 2500);
   };
 
+  document.addEventListener("click", (event) => {
+    const [clicked] = event.composedPath();
+    const button = clicked instanceof Element && clicked.closest("button.copy[data-copies]");
+    if (button) {
+      copy(button);
+    }
+  });
+
   for (const button of document.querySelectorAll("button.copy")) {
     button.hidden = false;
-    button.addEventListener("click", () => copy(button));
   }
 })();
