@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
+from django.apps import apps
 from django.db.models import Model
 
 from autoprefetch.advise import logs
@@ -16,18 +17,19 @@ _seen: set[tuple[str, int, int, str]] = set()
 _logged: set[str] = set()
 
 
-def faults(comment: Comment, models: Iterable[type[Model]]) -> Iterator[str]:
+def faults(comment: Comment, models: Sequence[type[Model]]) -> Iterator[str]:
     """Yield what is wrong with a comment, each with what to do about it.
 
     Args:
         comment: the comment.
-        models: those of the querysets that it is beside; a relation of one of them is well.
+        models: those of the querysets that it is beside, where they are known; a relation of one of them is well.
     """
     yield from comment.faults
     for lookup in comment.ignore:
-        unknown = [unknown_in(model, lookup) for model in models]
-        if unknown and all(unknown):
-            yield f"names {lookup!r}, and {unknown[0]} Correct the name, or take it out."
+        unknown = [unknown_in(model, lookup) for model in models or apps.get_models(include_auto_created=True)]
+        if all(unknown):
+            fact = unknown[0] if models else "no installed model has a relation of that name."
+            yield f"names {lookup!r}, and {fact} Correct the name, or take it out."
 
 
 def warn_once(site: CallSite, model: type[Model]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -23,7 +24,9 @@ from autoprefetch.plan.forms import target_of
 from autoprefetch.plan.patterns import matching, name_of
 from autoprefetch.plan.relations import relation, relations
 
-STALE, WRONG = "stale ignores", "wrong comments"
+_WILD = re.compile(r"[*?\[]")
+
+STALE, MISWRITTEN = "stale ignores", "wrong comments"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ class Ignore:
     """A pattern or a comment that ignores nothing.
 
     Attributes:
-        kind: STALE where it matches nothing, WRONG where nobody can tell what it is to match.
+        kind: STALE where it matches nothing, MISWRITTEN where nobody can tell what it is to match.
         place: where it is written.
         written: the pattern, or the comment.
         fault: what is wrong with it, and what to do about that.
@@ -67,9 +70,10 @@ def faulty(known: Collection[str], config: Config) -> list[Ignore]:
 def _faulty_patterns(source: list[Scanned], known: Collection[str], config: Config) -> Iterator[Ignore]:
     left = [pattern for pattern in config.ignore if not matching([pattern], *_names(known))]
     left = [pattern for pattern in left if not (config.widens and _may_name_a_line(pattern))]
-    for scanned in source if left else ():
-        names = _named_by(scanned, config)
-        left = [pattern for pattern in left if not matching([pattern], *names)]
+    for scanned in source:
+        if any(_may_match(pattern, scanned) for pattern in left):
+            names = _named_by(scanned, config)
+            left = [pattern for pattern in left if not matching([pattern], *names)]
     for pattern in left:
         fault = f"{pattern!r} matches no call site, no file with one, and no relation. Correct it, or take it out."
         yield Ignore(STALE, "AUTOPREFETCH['IGNORE']", pattern, fault)
@@ -92,6 +96,12 @@ def _named_by(scanned: Scanned, config: Config) -> set[str]:
     return {scanned.path, *calls} if calls else set()
 
 
+def _may_match(pattern: str, scanned: Scanned) -> bool:
+    """Tell whether it is worth while to look for call sites in a file, which takes milliseconds."""
+    begins = _WILD.split(pattern, maxsplit=1)[0]
+    return any(name.startswith(begins) or begins.startswith(name) for name in (scanned.module, scanned.path))
+
+
 def _may_name_a_line(pattern: str) -> bool:
     """Tell whether a pattern may be of a line that evaluates, or of a template; libraries have such lines, too."""
     return ":" in pattern or ("/" in pattern and not pattern.endswith(".py"))
@@ -103,8 +113,8 @@ def _faulty_comments(scanned: Scanned, known: Collection[str], config: Config) -
         keys = {call.key for call in _beside(comment, scanned.calls)}
         models = [model for key in known if place_of(key).origin in keys and (model := model_of(key)) is not None]
         faults = [
-            Ignore(WRONG, place, comment.text, commenting.said(comment, fault))
-            for fault in commenting.faults(comment, models or _all_models())
+            Ignore(MISWRITTEN, place, comment.text, commenting.said(comment, fault))
+            for fault in commenting.faults(comment, models)
         ]
         yield from faults
         is_live = config.widens or models or any(call.is_auto for call in _beside(comment, scanned.calls))
@@ -115,10 +125,6 @@ def _faulty_comments(scanned: Scanned, known: Collection[str], config: Config) -
 
 def _beside(comment: Comment, calls: Iterable[Call]) -> Iterator[Call]:
     return (call for call in calls if call.line <= comment.line <= call.end_line)
-
-
-def _all_models() -> list[type[Model]]:
-    return list(apps.get_models(include_auto_created=True))
 
 
 def heeding(found: Iterable[Difference], config: Config) -> list[Difference]:
