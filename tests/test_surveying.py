@@ -131,6 +131,27 @@ def test_an_ignored_call_site_names_the_pattern(database):
 
 
 @pytest.mark.parametrize(
+    ("key", "pattern"),
+    [
+        ("shop.views:Books.get/auto#0 <  < library.Book", "shop/*.py"),
+        ("shop:books/auto#0 <  < library.Book", "shop/__init__.py"),
+        ("a/b.html:{% for %}/tag#0 < GET / < library.Book", "a/*.html"),
+        ("the list < library.Book", ""),
+    ],
+)
+def test_a_file_names_the_call_sites_in_it(key, pattern, store, database):
+    """Where this process has not evaluated them, too; the name of a call site is no file."""
+    store.merge(key, history(tags=USED))
+    assert only().ignored_by == ""
+    with override_settings(AUTOPREFETCH={**settings.AUTOPREFETCH, "IGNORE": ["tests/*.py", pattern or "*.py"]}):
+        assert only().ignored_by == pattern
+    read_books()
+    [mine] = [one for one in survey() if one.standing]
+    with override_settings(AUTOPREFETCH={**settings.AUTOPREFETCH, "IGNORE": ["tests/*.py"]}):
+        assert mine.ignored_by == "tests/*.py"
+
+
+@pytest.mark.parametrize(
     ("key", "place"),
     [
         (KEY, ("shop.views", "Books.get", "auto#0", "GET books/")),

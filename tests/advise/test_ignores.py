@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from autoprefetch import conf, override
-from autoprefetch.advise.ignores import STALE, MISWRITTEN, faulty
+from autoprefetch.advise.ignores import MISWRITTEN, STALE, faulty
 from autoprefetch.advise.scanning import scan
 from autoprefetch.observe.callsites import location_of
 
