@@ -1,4 +1,4 @@
-"""`check COMMITTED`: what was learned, compared with a committed file, for CI."""
+"""`check COMMITTED`: what was learned, compared with a committed file, and what is ignored for nothing, for CI."""
 
 from __future__ import annotations
 
