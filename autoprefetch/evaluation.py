@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any
 
 from django.core.signals import request_finished
 from django.db import connections
+from django.db.models import Model
 
 from autoprefetch import conf
-from autoprefetch.advise import advising
+from autoprefetch.advise import advising, commenting
 from autoprefetch.apply import batching, planning, rewriting
 from autoprefetch.apply.standing import Standing
 from autoprefetch.conf import Config
@@ -24,10 +25,13 @@ from autoprefetch.faults import is_callers, quarantine, shielded
 from autoprefetch.knowing import Knowing
 from autoprefetch.learn.histories import UNKNOWN, History
 from autoprefetch.observe import callsites, epochs, following, origins, reading, tracking, writes
+from autoprefetch.observe.callsites import CallSite, Location
+from autoprefetch.observe.comments import NO_COMMENT
 from autoprefetch.observe.marks import mark_of
 from autoprefetch.observe.recordings import Recording
 from autoprefetch.orm import forms, hooks, marks, scopes, states
 from autoprefetch.orm.marks import AnyQuerySet
+from autoprefetch.plan.patterns import matching
 from autoprefetch.plan.plans import Plan
 from autoprefetch.streaming import Run
 
@@ -83,7 +87,9 @@ class Evaluations(Knowing):
             if (mark := origins.mark(frames)) is None:
                 return None
         site = callsites.call_site(mark.origin, mark.name, queryset.model._meta.label, frames)
-        if any(fnmatchcase(site.origin.key, pattern) for pattern in config.ignore):
+        if site.comment is not NO_COMMENT and _left_alone(site, queryset.model):
+            return None
+        if config.ignore and _named_in(config.ignore, site.origin):
             return None
         standing = self.standings.of(site, mark, config.max_call_sites)
         return None if standing.quarantined else standing
@@ -178,6 +184,18 @@ class Evaluations(Knowing):
         tracking.track_branches(run.recording, rows, run.plan.branches)
         run.recording.evaluated(len(rows), own, ahead)
         self.close(writes.came_into_use(run.recording))
+
+
+def _left_alone(site: CallSite, model: type[Model]) -> bool:
+    """Tell whether the comment beside a call site lets it run as plain Django; what is wrong with it is logged."""
+    commenting.warn_once(site, model)
+    return site.comment.is_whole
+
+
+@lru_cache(10_000)
+def _named_in(patterns: tuple[str, ...], origin: Location) -> bool:
+    """Tell whether a pattern matches a call site, or the file that it is in."""
+    return bool(matching(patterns, origin.key, origin.path))
 
 
 def _not_learned(recording: Recording) -> None:

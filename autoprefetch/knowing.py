@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from django.db.models import Model
 
 from autoprefetch import conf, stores
-from autoprefetch.advise import advising
+from autoprefetch.advise import advising, commenting
 from autoprefetch.apply import planning
 from autoprefetch.apply.standing import Standing, Standings
 from autoprefetch.conf import Config
@@ -151,6 +151,7 @@ class Knowing(Streaming):
         writes.forget()
         reading.forget()
         forget()
+        commenting.forget()
         self.collector = Collector(self.store, self.news_failed)  # recordings of before tell the old one
         self.store.clear()
         self.standings.clear()

@@ -10,7 +10,6 @@ from typing import Any, TypeVar, overload
 
 import wrapt
 from django.db.models import Manager, Model, QuerySet
-from django.db.models.constants import LOOKUP_SEP
 from django.db.models.manager import BaseManager
 from django.db.models.query import RawQuerySet
 
@@ -20,7 +19,7 @@ from autoprefetch.faults import shielded
 from autoprefetch.observe.callsites import location_of
 from autoprefetch.observe.marks import Mark, mark_of
 from autoprefetch.orm import marks
-from autoprefetch.plan.relations import relation, relations
+from autoprefetch.plan.relations import unknown_in
 
 ModelT = TypeVar("ModelT", bound=Model)
 QuerySetT = TypeVar("QuerySetT", bound="QuerySet[Any] | RawQuerySet[Any]")
@@ -147,15 +146,7 @@ def _checked_ignore(ignore: Any, model: type[Model]) -> tuple[str, ...]:
         msg = f'auto() was given ignore={ignore!r}. Pass a tuple of lookups, for example ("owner",).'
         raise TypeError(msg)
     for lookup in ignore:
-        current: type[Model] | None = model
-        for step in lookup.split(LOOKUP_SEP):
-            if current is None:  # below a generic foreign key
-                break
-            known = relation(current, step)
-            if known is None:
-                names = ", ".join(sorted(relations(current)))
-                label = current._meta.label
-                msg = f"auto() was given ignore={ignore!r}. {label} has no relation {step!r}; it has {names}."
-                raise ValueError(msg)
-            current = known.target
+        if unknown := unknown_in(model, lookup):
+            msg = f"auto() was given ignore={ignore!r}. {unknown}"
+            raise ValueError(msg)
     return tuple(ignore)

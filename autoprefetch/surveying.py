@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 
 from django.db.models.constants import LOOKUP_SEP
 
@@ -29,6 +28,7 @@ from autoprefetch.evaluation import engine
 from autoprefetch.learn.histories import UNKNOWN, History
 from autoprefetch.learn.profiles import Path, is_derived
 from autoprefetch.observe.following import Followed
+from autoprefetch.plan.patterns import matching
 
 ELSEWHERE = (
     "this process has not evaluated the call site, and does not know its source: append the code where the queryset is"
@@ -77,7 +77,8 @@ class Surveyed:
     @property
     def ignored_by(self) -> str:
         """The pattern in `IGNORE` that lets it run as plain Django; "" when none does."""
-        return next((pattern for pattern in conf.current().ignore if fnmatchcase(self.origin, pattern)), "")
+        files = (self.standing.site.origin.path,) if self.standing else self.place.files
+        return matching(conf.current().ignore, self.origin, *files)
 
     @property
     def given_up(self) -> tuple[str, ...]:

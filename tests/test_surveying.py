@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.test import override_settings
 
 from autoprefetch import auto, reset
@@ -128,6 +129,27 @@ def test_an_ignored_call_site_names_the_pattern(database):
         evaluations = only().report.totals.evaluations
         read_books()
         assert only().report.totals.evaluations == evaluations
+
+
+@pytest.mark.parametrize(
+    ("key", "pattern"),
+    [
+        ("shop.views:Books.get/auto#0 <  < library.Book", "shop/*.py"),
+        ("shop:books/auto#0 <  < library.Book", "shop/__init__.py"),
+        ("a/b.html:{% for %}/tag#0 < GET / < library.Book", "a/*.html"),
+        ("the list < library.Book", ""),
+    ],
+)
+def test_a_file_names_the_call_sites_in_it(key, pattern, store, database):
+    """Where this process has not evaluated them, too; the name of a call site is no file."""
+    store.merge(key, history(tags=USED))
+    assert only().ignored_by == ""
+    with override_settings(AUTOPREFETCH={**settings.AUTOPREFETCH, "IGNORE": ["tests/*.py", pattern or "*.py"]}):
+        assert only().ignored_by == pattern
+    read_books()
+    [mine] = [one for one in survey() if one.standing]
+    with override_settings(AUTOPREFETCH={**settings.AUTOPREFETCH, "IGNORE": ["tests/*.py"]}):
+        assert mine.ignored_by == "tests/*.py"
 
 
 @pytest.mark.parametrize(

@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from django.db.models.constants import LOOKUP_SEP
 
 from autoprefetch.advise.keys import name_of, without_hash
+from autoprefetch.advise.uses import ENOUGH, unused
 from autoprefetch.learn.histories import History
 from autoprefetch.learn.profiles import Path
 from autoprefetch.plan.costs import REPEATED
 
-NEW, UNUSED, EDITED = "new lazy loads", "not used", "edited"
+NEW, UNUSED, EDITED, IDLE = "new lazy loads", "not used", "edited", "unused eager loads"
 _REMEDIES = {
     NEW: "Load it ahead in the code if it is not meant to be automatic.",
     UNUSED: "Have a test use it if production does.",
     EDITED: "What was learned of it is learned anew.",
+    IDLE: "Have a test use it if production does, or leave it lazy by auto(..., ignore=...).",
 }
 
 
@@ -27,7 +29,7 @@ class Difference:
     Attributes:
         call_site: the key of the call site.
         path: the relation path as a lookup; "" for the call site as a whole.
-        kind: NEW, UNUSED or EDITED.
+        kind: NEW, UNUSED, EDITED or IDLE.
         loads: the lazy loads of an evaluation (queries); 0 for the other kinds.
         place: where the path was touched first; "" when that is not known.
     """
@@ -50,6 +52,8 @@ class Difference:
             return f"{self.repetition}, and is not in the committed file."
         if self.kind == EDITED:
             return f"{site} is in the committed file as its auto() was before it was edited."
+        if self.kind == IDLE:
+            return f"{self.path} of {site} is loaded ahead, and no evaluation used it of late."
         return f"{f'{self.path} of {site}' if self.path else site} is in the committed file, and nothing used it."
 
     @property
@@ -88,11 +92,15 @@ def differences(committed: Mapping[str, History], learned: Mapping[str, History]
 
     Returns:
         new lazy loads first, those of most queries first; a path that loads once is no repetition, and none of them.
+        Then what is not used: a path that was loaded ahead for nothing is named as that only.
     """
     new = [one for key, history in learned.items() for one in _new(key, history, committed.get(key))]
     used = {without_hash(key) for key, history in learned.items() if history.evaluations}
-    unused = [one for key, history in committed.items() for one in _unused(key, history, learned.get(key), used)]
-    return [*sorted(new, key=lambda one: (-one.loads, one.call_site, one.path)), *sorted(unused, key=_name)]
+    idle = [one for key, history in learned.items() for one in _idle(key, history)]
+    known = {_name(one) for one in idle}
+    not_used = [one for key, history in committed.items() for one in _unused(key, history, learned.get(key), used)]
+    rest = [*idle, *(one for one in not_used if _name(one) not in known)]
+    return [*sorted(new, key=lambda one: (-one.loads, one.call_site, one.path)), *sorted(rest, key=_name)]
 
 
 def _name(one: Difference) -> tuple[str, str]:
@@ -106,6 +114,12 @@ def _new(key: str, learned: History, committed: History | None) -> Iterator[Diff
         loads = usage.loads / max(usage.evaluations, 1)
         if path not in known and loads > REPEATED:
             yield Difference(key, LOOKUP_SEP.join(path), NEW, loads, usage.first_access)
+
+
+def _idle(key: str, learned: History) -> Iterator[Difference]:
+    if learned.totals.observed >= ENOUGH:
+        for path in unused(learned):
+            yield Difference(key, LOOKUP_SEP.join(path), IDLE)
 
 
 def _unused(key: str, committed: History, learned: History | None, used: set[str]) -> Iterator[Difference]:

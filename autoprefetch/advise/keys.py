@@ -38,6 +38,19 @@ class Place:
         """What patterns in `IGNORE` are compared with; "" at a call site with a name."""
         return f"{self.module}:{self.function}/{self.step}" if self.module else ""
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files that it may be in, as a person would name them; one of them is what `IGNORE` is compared with."""
+        if not self.module or self.step == "tag#0":
+            return (self.module,) if self.module else ()
+        path = self.module.replace(".", "/")
+        return f"{path}.py", f"{path}/__init__.py"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All that patterns in `IGNORE` may name it by."""
+        return (self.origin, *self.files)
+
 
 def place_of(key: str) -> Place:
     """Return where a call site is."""

@@ -46,7 +46,7 @@ def location_of(place: Place) -> Location:
     Raises:
         NotLocatedError: it was edited, or there is no telling which of several it is.
     """
-    file = _file_of(place.module)
+    file = file_of(place.module)
     try:
         import_module(place.module)
     except Exception as error:
@@ -83,7 +83,7 @@ def chain_at(place: str, accessor: str) -> Iterator[tuple[Span, Chain]]:
     if found is None:
         return
     try:
-        file = _file_of(found["path"].removesuffix("/__init__").replace("/", "."))
+        file = file_of(found["path"].removesuffix("/__init__").replace("/", "."))
     except NotLocatedError:
         return
     seen = set()
@@ -97,7 +97,7 @@ def chain_at(place: str, accessor: str) -> Iterator[tuple[Span, Chain]]:
                 yield span, chain
 
 
-def _file_of(module: str) -> str:
+def file_of(module: str) -> str:
     """Return the source file of a module.
 
     Raises:

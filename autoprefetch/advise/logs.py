@@ -20,6 +20,7 @@ FAULT = "autoprefetch.fault"
 SLOW_BATCH = "autoprefetch.slow_batch"
 STORE = "autoprefetch.store"
 QUERIES = "autoprefetch.queries"
+COMMENT = "autoprefetch.comment"
 
 
 def _to_record(logger: Any, method: str, event: MutableMapping[str, Any]) -> tuple[tuple[str, ...], dict[str, Any]]:
@@ -107,6 +108,17 @@ def store_troubled(store: str, trouble: str, error: BaseException | None) -> Non
 def left_out(store: str, text: str) -> None:
     """Log that a store has left out what it could not read (WARNING)."""
     _logger.warning(STORE, text=text, store=store)
+
+
+def wrong_comment(call_site: str, comment: str, text: str) -> None:
+    """Log that a comment beside a call site does not say what to ignore (WARNING).
+
+    Args:
+        call_site: its name for people.
+        comment: the comment, from its `#` on.
+        text: place, fact and remedy.
+    """
+    _logger.warning(COMMENT, text=text, call_site=call_site, comment=comment)
 
 
 def many_queries(

@@ -20,6 +20,7 @@ from autoprefetch.conf import Config
 from autoprefetch.learn.histories import History
 from autoprefetch.learn.profiles import Path, Profile, Span, is_derived
 from autoprefetch.observe.callsites import CallSite, Location
+from autoprefetch.plan.patterns import matching
 from autoprefetch.plan.relations import Relation
 
 LEAST = 2
@@ -76,10 +77,13 @@ def _proposal(key: str, history: History, config: Config) -> Proposal | None:
     model = model_of(key)
     if model is None or history.profile.observed < LEAST:
         return None
-    location, unplaced = _located(place_of(key))
+    place = place_of(key)
+    location, unplaced = _located(place)
     by_scope = location is None and not unplaced
     name = CallSite(key, location, label_of(key)).name if location is not None else name_of(key)
     source = source_of(location) if location is not None else None
+    if matching(config.ignore, *place.names) or (source is not None and source.is_ignored):
+        return None
     manager = _manager(location, source) if location is not None and source is not None else ""
     ignore = source.ignore if source is not None else ()
     profile, below = _with_places(history.profile, model), partial(_below, history, config)

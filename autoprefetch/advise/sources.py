@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from autoprefetch.observe.callsites import Location
+from autoprefetch.observe.comments import comment_of
 from autoprefetch.observe.expressions import call_at
 
 
@@ -19,12 +20,14 @@ class Source:
     Attributes:
         call: the whole call, as written.
         expression: its first argument, as written, in brackets where methods could not be appended otherwise.
-        ignore: the relations that it is told to leave lazy, where they are literal.
+        ignore: the relations that it is told to leave lazy, where they are literal, and those of its comment.
+        is_ignored: whether its comment lets all of it run as plain Django.
     """
 
     call: str
     expression: str
     ignore: tuple[str, ...] = ()
+    is_ignored: bool = False
 
 
 def source_of(origin: Location) -> Source | None:
@@ -37,7 +40,10 @@ def source_of(origin: Location) -> Source | None:
     if given is None:
         return None
     argument = ast.get_source_segment(text, given)
-    return None if argument is None else Source(call, _extensible(argument, given), _ignored(node))
+    if argument is None:
+        return None
+    comment = comment_of(origin)
+    return Source(call, _extensible(argument, given), (*_ignored(node), *comment.ignore), comment.is_whole)
 
 
 def _given(call: ast.Call) -> ast.expr | None:

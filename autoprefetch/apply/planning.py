@@ -47,7 +47,7 @@ def choices(standing: Standing, config: Config) -> Choices:
         config.join_unordered,
         config.ahead,
         _situation(standing.using, config),
-        standing.mark.ignore,
+        standing.mark.ignore + standing.site.comment.ignore,
         config.ignore,
         standing.forgotten() if standing.idle and config.learns else _NOTHING,
     )

@@ -1,4 +1,4 @@
-"""`check COMMITTED`: what was learned, compared with a committed file, for CI."""
+"""`check COMMITTED`: what was learned, compared with a committed file, and what is ignored for nothing, for CI."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from autoprefetch import conf
 from autoprefetch.advise.differences import differences
+from autoprefetch.advise.ignores import faulty, heeding
 from autoprefetch.learn.histories import History
 from autoprefetch.management.actions import DIFFERENT, WELL, WRONG, Action, call_sites
 from autoprefetch.management.opening import is_kept_in, known_to, read, store_of_settings
@@ -26,17 +28,18 @@ def _run(command: BaseCommand, options: Mapping[str, Any]) -> int:
     committed = options["committed"]
     known = read(command, committed)
     learned = _learned(command, committed, options["learned"])
-    found = differences(known, learned)
+    found = heeding(differences(known, learned), conf.current())
+    ignores = faulty({*known, *learned}, conf.current())
     if options["format"] == "json":
-        command.stdout.write(
-            json.dumps({"differences": [one.as_dict() for one in found]}, indent=2, ensure_ascii=False)
-        )
-    elif found:
+        values = {"differences": [one.as_dict() for one in found], "ignores": [one.as_dict() for one in ignores]}
+        command.stdout.write(json.dumps(values, indent=2, ensure_ascii=False))
+    elif found or ignores:
         remedy = f"Or run `manage.py autoprefetch export {committed}` with what was learned, and commit it."
-        command.stdout.write("\n".join([*(one.as_text() for one in found), remedy]))
+        lines = [*(one.as_text() for one in found), *([remedy] if found else [])]
+        command.stdout.write("\n".join([*lines, *(one.as_text() for one in ignores)]))
     else:
         command.stdout.write(f"{committed} agrees with what was learned of {call_sites(len(learned))}.")
-    return DIFFERENT if found else WELL
+    return DIFFERENT if found or ignores else WELL
 
 
 def _learned(command: BaseCommand, committed: Path, file: Path | None) -> dict[str, History]:

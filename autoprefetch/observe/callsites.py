@@ -23,6 +23,7 @@ from types import CodeType, FrameType
 import django
 
 from autoprefetch import conf
+from autoprefetch.observe.comments import NO_COMMENT, Comment, comment_of
 from autoprefetch.observe.expressions import digest
 from autoprefetch.observe.steps import Steps, steps_of
 from autoprefetch.orm import routes
@@ -63,13 +64,14 @@ class Location:
     @property
     def path(self) -> str:
         """The file as a person would name it, from the top package down."""
-        return _path(self.file, self.module)
+        return path_of(self.file, self.module)
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line} {self.function}"
 
 
-def _path(file: str, module: str) -> str:
+def path_of(file: str, module: str) -> str:
+    """Name a file as a person would, from the top package down."""
     if file.startswith("<") or not os.path.isabs(file):  # noqa: PTH117  (a `Path` keeps all its parts for good)
         return file  # no file, or the name of a template
     parts = file.replace(os.altsep or os.sep, os.sep).split(os.sep)  # noqa: PTH206
@@ -84,6 +86,7 @@ class CallSite:
     key: str
     origin: Location
     model: str
+    comment: Comment = NO_COMMENT
 
     @property
     def name(self) -> str:
@@ -122,7 +125,8 @@ def _library_roots() -> tuple[str, ...]:
     return tuple(f"{path}/" for path in sorted(paths))
 
 
-def _is_application(file: str, module: str) -> bool:
+def is_application(file: str, module: str) -> bool:
+    """Tell whether a file is of the project's own code, and not of a library."""
     if file.startswith("<frozen"):
         return False
     if file.startswith(_library_roots()):
@@ -138,7 +142,7 @@ def is_application_frame(frame: FrameType) -> bool:
         return False
     if file in _application_files:
         return True
-    found = _is_application(file, frame.f_globals.get("__name__", ""))
+    found = is_application(file, frame.f_globals.get("__name__", ""))
     (_application_files if found else _library_files).add(file)
     return found
 
@@ -159,11 +163,12 @@ def location_of(frame: FrameType) -> Location:
 
 def place_of(frame: FrameType) -> str:
     """Name the place where a frame is running, for people; unlike a location it is not remembered."""
-    path = _path(frame.f_code.co_filename, frame.f_globals.get("__name__", ""))
-    return f"{path}:{frame.f_lineno} {_function(frame.f_code)}"
+    path = path_of(frame.f_code.co_filename, frame.f_globals.get("__name__", ""))
+    return f"{path}:{frame.f_lineno} {function_of(frame.f_code)}"
 
 
-def _function(code: CodeType) -> str:
+def function_of(code: CodeType) -> str:
+    """Name the function that a code object is of; a comprehension is of the one around it."""
     return sys.intern(_COMPREHENSION.sub("", code.co_qualname).replace(".<locals>", ""))
 
 
@@ -171,7 +176,7 @@ def _described(frame: FrameType, code: CodeType, at: int) -> Location:
     line, end_line, column, end_column = next(islice(code.co_positions(), at // 2, None))
     return Location(
         module=frame.f_globals.get("__name__", ""),
-        function=_function(code),
+        function=function_of(code),
         step=sys.intern(_steps_of(code).at(at)),
         file=code.co_filename,
         line=line or frame.f_lineno,
@@ -266,5 +271,6 @@ def call_site(origin: Location, name: str | None, model: str, found: Frames) -> 
             _call_sites.clear()
         callers = found.locations[1:] if found.locations[:1] == (origin,) else found.locations
         parts = [name] if name is not None else [_key_of(origin, found), *(at.key for at in callers), found.route]
-        known = _call_sites[identity] = CallSite(_storable(" < ".join([*parts, model])), origin, model)
+        key = _storable(" < ".join([*parts, model]))
+        known = _call_sites[identity] = CallSite(key, origin, model, comment_of(origin))
     return known

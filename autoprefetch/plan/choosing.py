@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
 
 from django.db.models import Model
 from django.db.models.constants import LOOKUP_SEP
@@ -23,6 +22,7 @@ from autoprefetch.plan.costs import (
     prefers_prefetch,
 )
 from autoprefetch.plan.forms import Form, inherited_keys
+from autoprefetch.plan.patterns import matching, name_of
 from autoprefetch.plan.plans import Branch, Method, Plan, same
 from autoprefetch.plan.relations import Kind, Relation, relation
 
@@ -48,9 +48,7 @@ class Choices:
     def ignores(self, path: Path, known: Relation) -> bool:
         """Tell whether a relation is to be left lazy."""
         lookup = LOOKUP_SEP.join(step.partition("[")[0].partition("(")[0] for step in path)
-        return lookup in self.ignore or any(
-            fnmatchcase(f"{known.owner}.{known.name}", pattern) for pattern in self.patterns
-        )
+        return lookup in self.ignore or bool(matching(self.patterns, name_of(known)))
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from django.db.models import ForeignKey, Manager, Model
+from django.db.models.constants import LOOKUP_SEP
 from django.db.models.manager import BaseManager
 
 
@@ -87,6 +88,19 @@ def relations(model: type[Model]) -> Mapping[str, Relation]:
         if field.is_relation and (known := _relation(model, field)) is not None:
             found[known.name] = known
     return found
+
+
+def unknown_in(model: type[Model], lookup: str) -> str:
+    """Say which relation of a lookup a model does not have, and which it has; "" when it has all of them."""
+    current: type[Model] | None = model
+    for step in lookup.split(LOOKUP_SEP):
+        if current is None:  # below a generic foreign key
+            return ""
+        known = relation(current, step)
+        if known is None:
+            return f"{current._meta.label} has no relation {step!r}; it has {', '.join(sorted(relations(current)))}."
+        current = known.target
+    return ""
 
 
 def unnamed(model: type[Model], name: str) -> Relation | None:

@@ -8,14 +8,13 @@ from typing import Any
 
 from autoprefetch import conf
 from autoprefetch.advise.differences import NEW, Difference, differences
+from autoprefetch.advise.ignores import stays_lazy
 from autoprefetch.apply import planning
 from autoprefetch.apply.standing import Standing
 from autoprefetch.evaluation import engine
 from autoprefetch.learn.histories import History
 from autoprefetch.learn.profiles import Path
 from autoprefetch.learn.stores.memory import MemoryStore
-from autoprefetch.plan.forms import target_of
-from autoprefetch.plan.relations import relation
 from autoprefetch.reporting import suggestion_for
 
 Known = Mapping[str, tuple[Standing, History]]
@@ -26,7 +25,8 @@ class assert_no_lazy_loads:  # noqa: N801  (a context manager, named as an asser
 
     All querysets of instances count, given to `auto()` or not, as plain Django would run them: nothing is batched or
     joined inside the block, and nothing that is learned in it is kept. A relation, or a query that is derived from one,
-    which loads once in an evaluation is no repetition. `IGNORE` and `auto(..., ignore=...)` are heeded.
+    which loads once in an evaluation is no repetition. `IGNORE`, `auto(..., ignore=...)` and comments are
+    heeded.
 
     Raises:
         AssertionError: a relation was loaded lazily more than once in an evaluation. It names the line that touches the
@@ -77,12 +77,6 @@ def _repeated(known: Known) -> list[Difference]:
 
 
 def _is_ignored(standing: Standing, path: Path) -> bool:
-    """Tell whether the settings or the caller of `auto()` want a relation, or what it leads on from, to stay lazy."""
+    """Tell whether the settings, the caller of `auto()` or a comment want a relation to stay lazy."""
     choices = planning.choices(standing, conf.current())
-    names = tuple(step.partition("[")[0].partition("(")[0] for step in path)
-    for size in range(1, len(names) + 1):
-        owner = target_of(standing.model, names[: size - 1]) if standing.model is not None else None
-        known = relation(owner, names[size - 1]) if owner is not None else None
-        if known is not None and choices.ignores(names[:size], known):
-            return True
-    return False
+    return standing.model is not None and stays_lazy(choices, standing.model, path)

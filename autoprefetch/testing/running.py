@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from autoprefetch import conf
 from autoprefetch.advise.differences import NEW, Difference, differences
+from autoprefetch.advise.ignores import heeding
 from autoprefetch.learn.encoding import UnreadableError
 from autoprefetch.learn.histories import History
 from autoprefetch.learn.stores.file import FileStore, entries
@@ -122,7 +124,7 @@ class Running:
             FileStore(self.file).merge_many(self.findings.learned)
         if self.mode == CHECK:
             self.findings.is_whole &= exitstatus == pytest.ExitCode.OK and _has_run_all(session.config)
-            found = differences(self.committed, self.findings.learned)
+            found = heeding(differences(self.committed, self.findings.learned), conf.current())
             self.differences = [one for one in found if self.findings.is_whole or one.kind == NEW]
             if self.differences and exitstatus == pytest.ExitCode.OK:
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED

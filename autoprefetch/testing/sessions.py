@@ -12,6 +12,7 @@ from django.test import override_settings
 
 from autoprefetch import conf
 from autoprefetch.advise.differences import NEW, differences
+from autoprefetch.advise.ignores import heeding
 from autoprefetch.evaluation import engine
 from autoprefetch.learn.histories import History
 from autoprefetch.learn.stores.memory import MemoryStore
@@ -101,7 +102,8 @@ class Session:
         shown = self._take()
         if self.mode == CHECK:
             known: Known = {standing.site.key: (standing, history) for standing, history in engine.known()}
-            new = [one for one in differences(self.committed, shown) if one.kind == NEW]
+            found = heeding(differences(self.committed, shown), conf.current())
+            new = [one for one in found if one.kind == NEW]
             texts += [*(one.as_text() for one in new), *code_for(new, known)] if new else []
         return "\n".join(texts)
 

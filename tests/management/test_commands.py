@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.test import override_settings
 
 from autoprefetch import auto
-from autoprefetch.advise.differences import EDITED, NEW, UNUSED, differences
+from autoprefetch.advise.differences import EDITED, IDLE, NEW, UNUSED, differences
+from autoprefetch.advise.ignores import STALE
 from autoprefetch.evaluation import engine
 from autoprefetch.learn.histories import UNKNOWN, History
 from autoprefetch.learn.profiles import Profile, Usage
@@ -32,6 +34,11 @@ def history(*paths: str, loads: int = 16, evaluations: int = 1) -> History:
         for path in paths
     }
     return History.of(Profile(evaluations, 16 * evaluations, evaluations, usages=usages), 0)
+
+
+def idle(evaluations: int, path: str) -> History:
+    """Return what is known of a call site that loads a path ahead, and does not use it."""
+    return History.of(Profile(evaluations, 16, evaluations, usages={(path,): Usage(eager=evaluations)}), 0)
 
 
 @pytest.fixture
@@ -183,6 +190,9 @@ def test_the_report_as_json_and_markdown(store: FileStore) -> None:
         ({KEY: history("author")}, {EDITED_KEY: UNKNOWN}, [(KEY, "", UNUSED)]),
         ({KEY: history("author", "tags")}, {KEY: UNKNOWN}, [(KEY, "", UNUSED)]),
         ({KEY: UNKNOWN}, {KEY: history("author")}, [(KEY, "author", NEW)]),
+        ({}, {KEY: idle(8, "author")}, [(KEY, "author", IDLE)]),
+        ({}, {KEY: idle(7, "author")}, []),  # too few to tell
+        ({KEY: history("author", "tags")}, {KEY: idle(8, "author")}, [(KEY, "author", IDLE), (KEY, "tags", UNUSED)]),
     ],
 )
 def test_what_has_changed(committed: Any, learned: Any, found: Any) -> None:
@@ -203,11 +213,53 @@ def test_what_has_changed(committed: Any, learned: Any, found: Any) -> None:
             {EDITED_KEY: history()},
             ["shop.views:books/auto#0 (GET books/) is in the committed file as its auto() was before it was edited."],
         ),
+        (
+            {},
+            {KEY: idle(8, "author")},
+            ["author of shop.views:books/auto#0 (GET books/) is loaded ahead, and no evaluation used it of late."],
+        ),
     ],
 )
 def test_a_finding_names_the_call_site_for_people(committed: Any, learned: Any, texts: list[str]) -> None:
     """As the report does; the key is for machines."""
     assert [one.fact for one in differences(committed, learned)] == texts
+
+
+@pytest.mark.parametrize("ignore", ["library.Book.tags", "shop.views:*", "shop/*.py", "library.Author.books"])
+def test_what_is_to_stay_lazy_is_no_new_lazy_load(ignore: str, store: FileStore, tmp_path: Path) -> None:
+    """`IGNORE` is heeded; a pattern of another relation says nothing about it."""
+    file = tmp_path / "autoprefetch.json"
+    run("export", str(file))
+    store.merge(KEY, history("tags"))
+    with override_settings(AUTOPREFETCH={**settings.AUTOPREFETCH, "IGNORE": [ignore]}):
+        if ignore != "library.Author.books":
+            assert run("check", str(file)).startswith(f"{file} agrees")
+        else:
+            with pytest.raises(SystemExit):
+                run("check", str(file))
+
+
+@pytest.mark.parametrize("action", ["check", "report"])
+@pytest.mark.parametrize("written", ["text", "json"])
+def test_a_stale_ignore_is_reported(action: str, written: str, store: FileStore, tmp_path: Path) -> None:
+    """By `check`, which then fails, and by `report`."""
+    file = tmp_path / "autoprefetch.json"
+    run("export", str(file))
+    arguments = [action, *([str(file)] if action == "check" else []), "--format", written]
+    out = StringIO()
+    code = 0
+    with override_settings(AUTOPREFETCH={**settings.AUTOPREFETCH, "IGNORE": ["library.Book.writer"]}):
+        try:
+            call_command("autoprefetch", *arguments, stdout=out)
+        except SystemExit as ended:
+            code = ended.code
+    assert code == (1 if action == "check" else 0)
+    text = out.getvalue()
+    if written == "json":
+        [one] = json.loads(text)["ignores"]
+        assert (one["kind"], one["ignore"]) == (STALE, "library.Book.writer")
+    else:
+        assert text.splitlines()[-1].startswith("AUTOPREFETCH['IGNORE']: 'library.Book.writer' matches no call site")
 
 
 def test_check_is_a_gate(store: FileStore, tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from autoprefetch.advise.differences import EDITED, NEW, UNUSED
+from autoprefetch.advise.differences import EDITED, IDLE, NEW, UNUSED
+from autoprefetch.advise.ignores import MISWRITTEN, STALE
 from autoprefetch.advise.reports import CallSiteReport, Line
 from autoprefetch.advise.tables import RELATIONS
 from autoprefetch.learn.histories import History
@@ -67,7 +68,7 @@ def test_every_column_and_kind_is_described() -> None:
     [line] = lines_of(Profile(1, 16, 1, usages={("author",): Usage(1, 16, 16)}))
     described = {name for row in cells(3) for name in re.findall(r"\w+", row[0])}
     assert described == {*RELATIONS, *line.as_dict()} - {"relation", "path"}
-    assert {row[0] for row in cells(4)} == {NEW, UNUSED, EDITED}
+    assert {row[0] for row in cells(4)} == {NEW, UNUSED, EDITED, IDLE, STALE, MISWRITTEN}
 
 
 @pytest.mark.parametrize("option", ["--settings=tests.settings", "--traceback", "--no-color", "-v0", "--skip-checks"])

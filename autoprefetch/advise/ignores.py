@@ -1,0 +1,165 @@
+"""Ignores: what a project says is to be left alone, and which of that is stale or cannot be understood."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+
+from django.apps import apps
+from django.db.models import Model
+
+from autoprefetch.advise import commenting
+from autoprefetch.advise.differences import NEW, Difference
+from autoprefetch.advise.foreseeing import model_of
+from autoprefetch.advise.keys import place_of
+from autoprefetch.advise.locating import NotLocatedError, location_of
+from autoprefetch.advise.scanning import Call, Scanned, scan
+from autoprefetch.advise.sources import source_of
+from autoprefetch.conf import Config
+from autoprefetch.learn.profiles import Path
+from autoprefetch.observe.comments import Comment
+from autoprefetch.plan.choosing import Choices
+from autoprefetch.plan.forms import target_of
+from autoprefetch.plan.patterns import matching, name_of
+from autoprefetch.plan.relations import relation, relations
+
+_WILD = re.compile(r"[*?\[]")
+
+STALE, MISWRITTEN = "stale ignores", "wrong comments"
+
+
+@dataclass(frozen=True, slots=True)
+class Ignore:
+    """A pattern or a comment that ignores nothing.
+
+    Attributes:
+        kind: STALE where it matches nothing, MISWRITTEN where nobody can tell what it is to match.
+        place: where it is written.
+        written: the pattern, or the comment.
+        fault: what is wrong with it, and what to do about that.
+    """
+
+    kind: str
+    place: str
+    written: str
+    fault: str
+
+    def as_text(self) -> str:
+        """Return it as one line: place, fact, remedy."""
+        return f"{self.place}: {self.fault}"
+
+    def as_dict(self) -> dict[str, object]:
+        """Return plain values, for JSON."""
+        return {"kind": self.kind, "place": self.place, "ignore": self.written, "fault": self.fault}
+
+
+def faulty(known: Collection[str], config: Config) -> list[Ignore]:
+    """Return the patterns of `IGNORE` and the comments in the source that ignore nothing.
+
+    Args:
+        known: the keys of all call sites that are known. What is ignored is not learned, so the source is read, too.
+        config: the settings. Where `SCOPE` is other than "explicit", any line may be one that evaluates, and a comment
+            on it is never stale; nor is a pattern that names a line.
+    """
+    source = list(scan({place_of(key).module for key in known} - {""}))
+    comments = [found for scanned in source for found in _faulty_comments(scanned, known, config)]
+    return [*_faulty_patterns(source, known, config), *comments]
+
+
+def _faulty_patterns(source: list[Scanned], known: Collection[str], config: Config) -> Iterator[Ignore]:
+    left = [pattern for pattern in config.ignore if not matching([pattern], *_names(known))]
+    left = [pattern for pattern in left if not (config.widens and _may_name_a_line(pattern))]
+    for scanned in source:
+        if any(_may_match(pattern, scanned) for pattern in left):
+            names = _named_by(scanned, config)
+            left = [pattern for pattern in left if not matching([pattern], *names)]
+    for pattern in left:
+        fault = f"{pattern!r} matches no call site, no file with one, and no relation. Correct it, or take it out."
+        yield Ignore(STALE, "AUTOPREFETCH['IGNORE']", pattern, fault)
+
+
+def _names(known: Collection[str]) -> set[str]:
+    models = apps.get_models(include_auto_created=True)
+    names = {name_of(one) for model in models for one in relations(model).values()}
+    for model in models:  # a filter that compares with a key, see `unnamed` in `plan/relations.py`
+        keys = ((field.name, field.related_model) for field in model._meta.concrete_fields)
+        names |= {f"{to._meta.label}.{model._meta.label}.{name}" for name, to in keys if isinstance(to, type)}
+    return names.union(*(place_of(key).names for key in known))
+
+
+def _named_by(scanned: Scanned, config: Config) -> set[str]:
+    """Return what patterns can name a file by, and the call sites in it."""
+    if config.widens:
+        return {scanned.path, f"{scanned.module}:"}
+    calls = {call.key for call in scanned.calls if call.is_auto}
+    return {scanned.path, *calls} if calls else set()
+
+
+def _may_match(pattern: str, scanned: Scanned) -> bool:
+    """Tell whether it is worth while to look for call sites in a file, which takes milliseconds."""
+    begins = _WILD.split(pattern, maxsplit=1)[0]
+    return any(name.startswith(begins) or begins.startswith(name) for name in (scanned.module, scanned.path))
+
+
+def _may_name_a_line(pattern: str) -> bool:
+    """Tell whether a pattern may be of a line that evaluates, or of a template; libraries have such lines, too."""
+    return ":" in pattern or ("/" in pattern and not pattern.endswith(".py"))
+
+
+def _faulty_comments(scanned: Scanned, known: Collection[str], config: Config) -> Iterator[Ignore]:
+    for comment in scanned.comments:
+        place = f"{scanned.path}:{comment.line}"
+        keys = {call.key for call in _beside(comment, scanned.calls)}
+        models = [model for key in known if place_of(key).origin in keys and (model := model_of(key)) is not None]
+        faults = [
+            Ignore(MISWRITTEN, place, comment.text, commenting.said(comment, fault))
+            for fault in commenting.faults(comment, models)
+        ]
+        yield from faults
+        is_live = config.widens or models or any(call.is_auto for call in _beside(comment, scanned.calls))
+        if not faults and not is_live:
+            fault = "is beside no call of auto(). Write it on a line of the call, or take it out."
+            yield Ignore(STALE, place, comment.text, commenting.said(comment, fault))
+
+
+def _beside(comment: Comment, calls: Iterable[Call]) -> Iterator[Call]:
+    return (call for call in calls if call.line <= comment.line <= call.end_line)
+
+
+def heeding(found: Iterable[Difference], config: Config) -> list[Difference]:
+    """Return what has changed without the lazy loads that a project wants to be lazy."""
+    return [one for one in found if one.kind != NEW or not _is_wanted(one, config)]
+
+
+def _is_wanted(one: Difference, config: Config) -> bool:
+    model, place = model_of(one.call_site), place_of(one.call_site)
+    if matching(config.ignore, *place.names):
+        return True
+    ignore: tuple[str, ...] = ()
+    if place.digest:
+        try:
+            source = source_of(location_of(place))
+        except NotLocatedError:
+            source = None
+        if source is not None and source.is_ignored:
+            return True
+        ignore = source.ignore if source is not None else ()
+    return model is not None and stays_lazy(Choices(ignore=ignore, patterns=config.ignore), model, one.steps)
+
+
+def stays_lazy(choices: Choices, model: type[Model], path: Path) -> bool:
+    """Tell whether a relation, or what it leads on from, is ignored.
+
+    Args:
+        choices: what the settings, the caller and the comment say.
+        model: where the path starts.
+        path: the relation path.
+    """
+    names = tuple(step.partition("[")[0].partition("(")[0] for step in path)
+    for size in range(1, len(names) + 1):
+        owner = target_of(model, names[: size - 1])
+        known = relation(owner, names[size - 1]) if owner is not None else None
+        if known is not None and choices.ignores(names[:size], known):
+            return True
+    return False
