@@ -149,7 +149,7 @@ def _site(known: Surveyed, evaluations: Sequence[Followed], is_whole: bool) -> S
         bars=bars(queries, {label: number(value) for label, value in queries.items()}),
         relations=relations,
         fault=fault_of(known),
-        changes=changes(suggestion) if suggestion else (),
+        changes=changes(suggestion, "") if suggestion else (),
         measured=suggestion is not None and suggestion.measured,
         before=counted(suggestion.queries_before, "query", "queries") if suggestion else "",
         after=number(suggestion.queries_after) if suggestion else "",
