@@ -8,6 +8,7 @@ import pytest
 from asgiref.sync import async_to_sync
 
 import autoprefetch
+from autoprefetch.orm import columns
 from tests import browsers
 from tests.databases import ALIASES, MISSING, ONLY_SERVERS, REQUIRED
 from tests.library import data
@@ -76,8 +77,9 @@ def library(database: str) -> None:
 
 @pytest.fixture(autouse=True)
 def _nothing_learned() -> Iterator[None]:
-    """Let no test see what another one taught autoprefetch."""
+    """Let no test see what another one taught autoprefetch, nor how often others had it inspect a model."""
     autoprefetch.reset()
+    columns._inspected.clear()
     yield
     autoprefetch.reset()
 

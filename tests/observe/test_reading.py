@@ -26,9 +26,8 @@ ALL = {field.name for field in Book._meta.concrete_fields if not field.primary_k
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_inspected(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """And each test may inspect as often as it likes."""
-    monkeypatch.setattr(columns, "_inspected", {})
+def nothing_is_inspected() -> Iterator[None]:
+    """Before and after each test."""
     before = {model: dict(vars(model)) for model in (Book, Author, Film)}
     yield
     reading.forget()
