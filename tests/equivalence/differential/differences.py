@@ -74,6 +74,12 @@ class Run:
         return len(self.statements)
 
 
+#: What takes a few rows of an ordering that does not end in the key, be it that of `Loan` itself.
+TIES = re.compile(
+    r"""\.earliest\('(?!pk')\w+'\)|(order_by\("-?(?!pk)\w+"\)|\bloans\b|\bLoan\b).*(\.a?first\b|\.a?last\b|\[)"""
+)
+
+
 @dataclass(frozen=True)
 class Comparison:
     """A program's automatic runs, the first cold and all others warm, each with the plain run that it is to equal."""
@@ -153,9 +159,18 @@ def compared(program: Program) -> Comparison:
         if comparison.difference():
             again = {is_late: run(function, using, {"MODE": "off"}, is_late) for is_late in plain}
             is_same = all(again[at].outcome == plain[at].outcome and again[at].is_consistent for at in plain)
-            comparison = replace(comparison, is_repeatable=is_same)
+            comparison = replace(comparison, is_repeatable=is_same and not is_undecided(program, using))
     autoprefetch.reset()
     return comparison
+
+
+def is_undecided(program: Program, using: str) -> bool:
+    """Tell whether a program takes a few of rows that sort alike from MariaDB.
+
+    Where it sorts a join in a temporary table, the very same statement gives others of them on other connections: of
+    1,200 runs of `friends.order_by("name")[:1]` 920, 140 and 140 gave each of three friends of one name.
+    """
+    return connections[using].vendor == "mysql" and TIES.search(program.source) is not None
 
 
 def run(function: Callable[[Vocabulary], None], using: str, settings: dict[str, Any], is_late: bool) -> Run:
