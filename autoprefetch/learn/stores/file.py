@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -142,9 +142,10 @@ class FileStore:
         self.tell(f"{self.path} could not be read. It is kept as {aside}, and a new one is begun.")
 
     def _write(self, text: str) -> None:
-        descriptor, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
-        beside = Path(name)
+        # Named before it is made, so that an interrupt at any moment finds it.
+        beside = self.path.parent / f".{self.path.name}.{secrets.token_hex(4)}"
         try:
+            descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:  # JSON escapes so
                 file.write(text)
                 file.flush()
