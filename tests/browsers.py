@@ -38,6 +38,7 @@ def reason_missing() -> str:
 
 
 MISSING = reason_missing()
+#: Not everybody who runs the tests has a browser; where one is required, as in CI, `conftest.py` stops the run instead.
 needs_browser = pytest.mark.skipif(bool(MISSING), reason=f"no browser: {MISSING}")
 
 

@@ -40,16 +40,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         callspec = getattr(item, "callspec", None)
         if callspec and "database" in callspec.params:
             allow_database(item, ALIASES[callspec.params["database"]])
-        skip_without_databases(item)
+        skip_without_servers(item)
     if ONLY_SERVERS:
-        config.hook.pytest_deselected(items=[item for item in items if databases_of(item) <= {"default"}])
-        items[:] = [item for item in items if databases_of(item) - {"default"}]
+        config.hook.pytest_deselected(items=[item for item in items if not servers_of(item)])
+        items[:] = [item for item in items if servers_of(item)]
 
 
-def databases_of(item: pytest.Item) -> set[str]:
-    """Return the aliases that a test may use."""
+def servers_of(item: pytest.Item) -> set[str]:
+    """Return the servers that a test uses: by its `needs` marks, and by the databases of its `django_db` marks."""
     marks = (mark.kwargs.get("databases", []) for mark in item.iter_markers("django_db"))
-    return {alias for databases in marks for alias in (databases if databases != "__all__" else ALIASES.values())}
+    found = {alias for databases in marks for alias in (databases if databases != "__all__" else ALIASES.values())}
+    return (found | {mark.args[0] for mark in item.iter_markers("needs")}) - {"default"}
 
 
 def allow_database(item: pytest.Item, alias: str) -> None:
@@ -61,12 +62,14 @@ def allow_database(item: pytest.Item, alias: str) -> None:
     item.add_marker(pytest.mark.django_db(**options), append=False)
 
 
-def skip_without_databases(item: pytest.Item) -> None:
-    """Skip a test that needs a missing database, and say why it is missing."""
+def skip_without_servers(item: pytest.Item) -> None:
+    """Skip a test that needs a missing server, and say why it is missing."""
     mark = item.get_closest_marker("django_db")
-    for alias in mark.kwargs.get("databases", []) if mark else []:
-        if alias in MISSING:  # where servers are required, as in CI, the run has been stopped before
-            item.add_marker(pytest.mark.skip(reason=f"no {alias}: {MISSING[alias]}"))
+    databases = mark.kwargs.get("databases", []) if mark else []
+    needed = {mark.args[0] for mark in item.iter_markers("needs")}
+    for server in sorted(needed.union(databases if databases != "__all__" else ()) & MISSING.keys()):
+        # Where servers are required, as in CI, the run has been stopped before.
+        item.add_marker(pytest.mark.skip(reason=f"no {server}: {MISSING[server]}"))
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from django.test import override_settings
 from django.test.utils import isolate_apps
 
 from autoprefetch import auto
-from tests.databases import MISSING
 from tests.equivalence.comparing import plain_cold_warm, plan_of, raised, runs
 from tests.library import data
 from tests.library.models import (
@@ -315,7 +314,6 @@ class PublishersElsewhere(CurrentDatabaseRouter):
         return True
 
 
-@pytest.mark.skipif("postgresql" in MISSING, reason="needs a second database")
 @pytest.mark.django_db(databases=["default", "postgresql"])
 class TestTargetOnAnotherDatabase:
     """By the routers, publishers are read from another database than books."""

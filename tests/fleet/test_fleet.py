@@ -35,7 +35,7 @@ pytestmark = [
     pytest.mark.skipif(
         importlib.util.find_spec("gunicorn") is None and not databases.REQUIRED, reason="gunicorn is not installed"
     ),
-    pytest.mark.skipif("redis" in databases.MISSING, reason=f"no Redis: {databases.MISSING.get('redis')}"),
+    pytest.mark.needs("redis"),
 ]
 
 CACHE = {"BACKEND": "autoprefetch.learn.stores.cache.CacheStore", "OPTIONS": {}}
@@ -188,11 +188,9 @@ def postgresql() -> Iterator[str]:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-@pytest.fixture(params=["redis", "redis, preloaded", "postgresql"])
+@pytest.fixture(params=["redis", "redis, preloaded", pytest.param("postgresql", marks=pytest.mark.needs("postgresql"))])
 def workers(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Fleet]:
     if request.param == "postgresql":
-        if "postgresql" in databases.MISSING:
-            pytest.skip(f"no postgresql: {databases.MISSING['postgresql']}")
         with fleet(tmp_path, DATABASE, url=request.getfixturevalue("postgresql")) as found:
             yield found
         return
@@ -273,6 +271,7 @@ def redis_server(port: int, folder: Path) -> Iterator[None]:
         process.wait(10)
 
 
+# It stops a server, which must be its own; where the servers are required, as in CI, it fails without.
 @pytest.mark.skipif(
     shutil.which("redis-server") is None and not databases.REQUIRED, reason="redis-server is not installed"
 )

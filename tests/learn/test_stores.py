@@ -37,21 +37,13 @@ DATABASE = "autoprefetch.database.store.DatabaseStore"
 ONE = History.of(Profile(1, 16, 1, usages={("author",): Usage(1, 16, 16, 16, first_access="a.py:1 f")}), 0)
 KEY = "bücher.views:List.get/auto@3f2a91bc < GET bücher/<int:pk>/ < library.Book"
 
-without_redis = pytest.mark.skipif("redis" in databases.MISSING, reason=f"no Redis: {databases.MISSING.get('redis')}")
-
 KINDS = [
     "file",
     "locmem",
-    pytest.param("redis", marks=without_redis),
+    pytest.param("redis", marks=pytest.mark.needs("redis")),
     pytest.param("sqlite", marks=pytest.mark.django_db(transaction=True)),
     *(
-        pytest.param(
-            alias,
-            marks=[
-                pytest.mark.django_db(transaction=True, databases=["default", alias]),
-                pytest.mark.skipif(alias in databases.MISSING, reason=f"no {alias}: {databases.MISSING.get(alias)}"),
-            ],
-        )
+        pytest.param(alias, marks=pytest.mark.django_db(transaction=True, databases=["default", alias]))
         for alias in ("postgresql", "mariadb")
     ),
 ]
@@ -216,7 +208,7 @@ def assert_exact(found: dict[str, History]) -> None:
         assert sum(profile.written["t"] for profile in history.eras.values()) == 8 * DELTAS / SITES
 
 
-@pytest.mark.parametrize("setting", ["locmem", pytest.param("redis", marks=without_redis)], indirect=True)
+@pytest.mark.parametrize("setting", ["locmem", pytest.param("redis", marks=pytest.mark.needs("redis"))], indirect=True)
 def test_a_cache_forgets_what_is_not_seen_any_more(setting: dict[str, Any]) -> None:
     """After its timeout; what is merged again stays, and is not counted anew."""
     store = stores.shared({**setting, "OPTIONS": {**setting["OPTIONS"], "TIMEOUT": 2}})
@@ -230,7 +222,7 @@ def test_a_cache_forgets_what_is_not_seen_any_more(setting: dict[str, Any]) -> N
     assert list(store.items()) == [("seen", ONE.merged_with(ONE).merged_with(ONE))]
 
 
-@pytest.mark.parametrize("setting", ["file", pytest.param("redis", marks=without_redis)], indirect=True)
+@pytest.mark.parametrize("setting", ["file", pytest.param("redis", marks=pytest.mark.needs("redis"))], indirect=True)
 def test_a_process_that_is_killed_corrupts_nothing(setting: dict[str, Any], told: list[str]) -> None:
     """In the midst of its work, several times; the others go on."""
     store = stores.shared(setting)

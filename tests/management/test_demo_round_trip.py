@@ -65,14 +65,15 @@ def site(tmp_path: Path) -> Site:
     return made
 
 
-@pytest.fixture(params=[FILE, CACHE, DATABASE], ids=["file", "cache", "database"])
+ON_REDIS = pytest.param(CACHE, marks=pytest.mark.needs("redis"))
+
+
+@pytest.fixture(params=[FILE, ON_REDIS, DATABASE], ids=["file", "cache", "database"])
 def learning(request: pytest.FixtureRequest, site: Site) -> Iterator[dict[str, str]]:
     """The options of a store to learn into."""
     if request.param == FILE:
         yield {"store": FILE, "PATH": str(site.file.with_name("learned.json"))}
         return
-    if request.param == CACHE and "redis" in databases.MISSING:
-        pytest.skip(f"no Redis: {databases.MISSING['redis']}")
     options = {"store": request.param}
     command = ("-m", "django", "autoprefetch", "clear", "--no-input")
     site.python(*command, **options)

@@ -145,8 +145,8 @@ class FileStore:
         # Named before it is made, so that an interrupt at any moment finds it.
         beside = self.path.parent / f".{self.path.name}.{secrets.token_hex(4)}"
         try:
-            descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:  # JSON escapes so
+            # Errors are escaped as JSON does; nobody else reads it before it has the mode of the old file.
+            with open(beside, "x", encoding="utf-8", errors="backslashreplace", opener=_private) as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
@@ -156,6 +156,10 @@ class FileStore:
             beside.unlink(missing_ok=True)
             raise
         _sync_folder(self.path.parent)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _sync_folder(folder: Path) -> None:

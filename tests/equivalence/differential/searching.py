@@ -14,7 +14,8 @@ from tests.equivalence.differential.programs import Program
 from tests.equivalence.differential.schema import Model
 from tests.equivalence.differential.shrinking import shrunk
 
-PROGRAMS = int(os.environ.get("AUTOPREFETCH_PROGRAMS", "300"))
+USUAL = 300
+PROGRAMS = int(os.environ.get("AUTOPREFETCH_PROGRAMS", USUAL))
 """Programs on SQLite, half of them writing; a nightly run sets AUTOPREFETCH_PROGRAMS=20000."""
 
 CHUNK = 50

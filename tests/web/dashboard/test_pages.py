@@ -197,10 +197,8 @@ def test_drawings_are_the_same_in_each_language(staff):
 
 # Stores ---------------------------------------------------------------------------------------------------------------
 
-without_redis = pytest.mark.skipif("redis" in databases.MISSING, reason=f"no Redis: {databases.MISSING.get('redis')}")
 
-
-@pytest.fixture(params=["file", "locmem", pytest.param("redis", marks=without_redis), "database"])
+@pytest.fixture(params=["file", "locmem", pytest.param("redis", marks=pytest.mark.needs("redis")), "database"])
 def setting(request: pytest.FixtureRequest, tmp_path: Path, transactional_db: None) -> Any:
     kind = request.param
     if kind == "file":
