@@ -16,6 +16,7 @@ from autoprefetch.database.models import CallSite
 from autoprefetch.database.store import DatabaseStore
 from autoprefetch.learn.histories import History
 from autoprefetch.learn.profiles import Profile, Usage
+from tests.sites import MIDDLEWARE, TEMPLATES
 
 site = admin.AdminSite()
 site.register(CallSite, CallSiteAdmin)
@@ -25,31 +26,11 @@ pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
 
 LIST = "/admin/autoprefetch_database/callsite/"
 ONE = History.of(Profile(3, 48, usages={("author",): Usage(3, 48, 48)}), 0)
-SETTINGS: dict[str, Any] = {
-    "MIDDLEWARE": [
-        "django.contrib.sessions.middleware.SessionMiddleware",
-        "django.contrib.auth.middleware.AuthenticationMiddleware",
-        "django.contrib.messages.middleware.MessageMiddleware",
-    ],
-    "TEMPLATES": [
-        {
-            "BACKEND": "django.template.backends.django.DjangoTemplates",
-            "APP_DIRS": True,
-            "OPTIONS": {
-                "context_processors": [
-                    "django.template.context_processors.request",
-                    "django.contrib.auth.context_processors.auth",
-                    "django.contrib.messages.context_processors.messages",
-                ]
-            },
-        }
-    ],
-}
 
 
 @pytest.fixture(autouse=True)
 def _settings() -> Any:
-    with override_settings(**SETTINGS):
+    with override_settings(MIDDLEWARE=MIDDLEWARE, TEMPLATES=TEMPLATES):
         yield
 
 

@@ -12,6 +12,7 @@ from autoprefetch import override, report, suggestions
 from tests.equivalence.comparing import plain_cold_warm
 from tests.library.models import Book, Copy, Loan, Reader, Street
 from tests.scope.sites import get_all, page
+from tests.sites import MIDDLEWARE, TEMPLATES
 
 pytestmark = [pytest.mark.usefixtures("library"), pytest.mark.urls(__name__)]
 
@@ -46,24 +47,8 @@ site.register(Loan, LoanAdmin)
 urlpatterns = [path("admin/", site.urls)]
 
 SETTINGS = {
-    "MIDDLEWARE": [
-        "django.contrib.sessions.middleware.SessionMiddleware",
-        "django.contrib.auth.middleware.AuthenticationMiddleware",
-        "django.contrib.messages.middleware.MessageMiddleware",
-    ],
-    "TEMPLATES": [
-        {
-            "BACKEND": "django.template.backends.django.DjangoTemplates",
-            "APP_DIRS": True,
-            "OPTIONS": {
-                "context_processors": [
-                    "django.template.context_processors.request",
-                    "django.contrib.auth.context_processors.auth",
-                    "django.contrib.messages.context_processors.messages",
-                ],
-            },
-        },
-    ],
+    "MIDDLEWARE": MIDDLEWARE,
+    "TEMPLATES": TEMPLATES,
     "STATIC_URL": "static/",
     "SESSION_ENGINE": "django.contrib.sessions.backends.signed_cookies",
 }

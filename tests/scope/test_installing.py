@@ -87,36 +87,26 @@ print(PLAIN, inside < 4, loop() > 10)
     assert run(body, {}, []) == "True True True"
 
 
-def test_the_first_request_of_a_process_has_its_route_too():
-    """Its `auto()` call hooks Django in the midst of it; what it shows is of use to the second request."""
-    body = """
-import autoprefetch
-from django.http import HttpResponse
-from django.test import Client
-from django.urls import path
-
-
-def view(request, page):
-    permissions = autoprefetch.auto(Permission.objects.order_by("pk"))
-    return HttpResponse([permission.content_type.model for permission in permissions])
-
-
-urlpatterns = [path("permissions/<int:page>/", view)]
-counts = []
-with override_settings(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"], LOGGING_CONFIG=None):
-    for page in range(3):
-        with CaptureQueriesContext(connection) as queries:
-            Client().get(f"/permissions/{page}/")
-        counts.append(len(queries))
-(site,) = autoprefetch.report().call_sites
-print(PLAIN, counts, "GET permissions/<int:page>/" in site.key)
+IN_A_VIEW = """
+def page(request, page):
+    return answer(autoprefetch.auto(Permission.objects.order_by("pk")))
 """
-    assert run(body, {"LOG_SUGGESTIONS": False}, []) == "True [2, 1, 1] True"
+IN_A_CLASS = """
+class Permissions(View):
+    queryset = autoprefetch.auto(Permission.objects.order_by("pk"))
+
+    def get(self, request, page):
+        return answer(self.queryset.all())
 
 
-def test_a_request_whose_urlconf_brings_the_first_auto_has_its_route_too(tmp_path):
-    """A class attribute is made automatic while the URLs of the first request are looked up."""
-    (tmp_path / "pages.py").write_text("""
+page = Permissions.as_view()
+"""
+
+
+@pytest.mark.parametrize("page", [IN_A_VIEW, IN_A_CLASS], ids=["in a view", "in a class, while its URL is looked up"])
+def test_the_first_request_of_a_process_has_its_route_too(page, tmp_path):
+    """Its `auto()` call hooks Django in the midst of it; what it shows is of use to the second request."""
+    (tmp_path / "pages.py").write_text(f"""
 from django.contrib.auth.models import Permission
 from django.http import HttpResponse
 from django.urls import path
@@ -125,14 +115,11 @@ from django.views import View
 import autoprefetch
 
 
-class Permissions(View):
-    queryset = autoprefetch.auto(Permission.objects.order_by("pk"))
+def answer(permissions):
+    return HttpResponse([permission.content_type.model for permission in permissions])
 
-    def get(self, request, page):
-        return HttpResponse([permission.content_type.model for permission in self.queryset.all()])
-
-
-urlpatterns = [path("permissions/<int:page>/", Permissions.as_view())]
+{page}
+urlpatterns = [path("permissions/<int:page>/", page)]
 """)
     body = f"""
 import sys

@@ -12,6 +12,7 @@ from autoprefetch.database.models import CallSite
 from autoprefetch.learn.histories import History
 from autoprefetch.learn.profiles import Profile, Usage
 from autoprefetch.web.dashboard.entries import digest_of
+from tests.sites import MIDDLEWARE, TEMPLATES
 
 LIST = "/autoprefetch/"
 
@@ -19,25 +20,10 @@ SETTINGS: dict[str, Any] = {
     "STATIC_URL": "static/",  # the server of the tests asks for it
     "MIDDLEWARE": [
         "django.middleware.security.SecurityMiddleware",
-        "django.contrib.sessions.middleware.SessionMiddleware",
         "django.middleware.common.CommonMiddleware",
-        "django.middleware.csrf.CsrfViewMiddleware",
-        "django.contrib.auth.middleware.AuthenticationMiddleware",
-        "django.contrib.messages.middleware.MessageMiddleware",
+        *MIDDLEWARE,
     ],
-    "TEMPLATES": [
-        {
-            "BACKEND": "django.template.backends.django.DjangoTemplates",
-            "APP_DIRS": True,
-            "OPTIONS": {
-                "context_processors": [
-                    "django.template.context_processors.request",
-                    "django.contrib.auth.context_processors.auth",
-                    "django.contrib.messages.context_processors.messages",
-                ]
-            },
-        }
-    ],
+    "TEMPLATES": TEMPLATES,
 }
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from autoprefetch.observe import following
 from autoprefetch.web import dashboard
+from autoprefetch.web.dashboard import assets as dashboard_assets
 from tests.web.toolbar.panels import PANEL, SETTINGS
 
 ROOT = Path(__file__).parents[3]
@@ -30,6 +31,20 @@ def test_the_settings_are_those_of_the_tests():
     )
     assert f'"{PANEL}"' in PAGE
     assert following._MOST == 1_000
+
+
+def test_the_colours_are_those_of_the_dashboard():
+    """In the light and in the dark, by the same names."""
+
+    def colours(name: str) -> list[dict[str, str]]:
+        blocks = re.findall(r"\{([^{}]*--faint:[^{}]*)\}", (dashboard_assets.FOLDER / name).read_text())
+        return [dict(re.findall(r"(--[\w-]+): (#\w+);", block)) for block in blocks]
+
+    whole, panel = colours("dashboard.css"), colours("toolbar.css")
+    assert len(whole) == len(panel) == 2
+    for all_of_it, some in zip(whole, panel, strict=True):
+        assert len(some) > 10
+        assert some.items() <= all_of_it.items()
 
 
 def test_every_picture_is_there():
