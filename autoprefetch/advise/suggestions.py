@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db.models.constants import LOOKUP_SEP
 
+from autoprefetch.advise.tables import counted
 from autoprefetch.advise.writing import DerivedQuery, Edit, Writer, quoted
 from autoprefetch.learn.profiles import Path, Profile
 from autoprefetch.plan.costs import REPEATED, ROUND_TRIP, share_of_use
@@ -68,7 +69,7 @@ class Suggestion:
     @property
     def evidence(self) -> str:
         """How sure it is, and what it saves, as a sentence."""
-        seen = f"{self.evaluations} evaluation{'' if self.evaluations == 1 else 's'}"
+        seen = counted(self.evaluations, "evaluation")
         saved = f"{self.saved_queries} queries and at least {self.saved_seconds * 1000:.1f} ms"
         return f"Learned from {seen}, of which {self.used:.0%} used it; saves {saved} in each (estimated)."
 

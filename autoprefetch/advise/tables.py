@@ -23,8 +23,8 @@ _NUMBERS = frozenset((*RELATIONS[1:8], *SITES[2:]))
 def paragraph(site: CallSiteReport) -> str:
     """Return one call site as text."""
     totals, warm = site.totals, site.profile.measured_queries
-    counted = f"{_counted(totals.evaluations, 'evaluation')}, {_counted(totals.rows, 'row')}"
-    lines = [f"{site.call_site}: {site.model}, {counted}"]
+    seen = f"{counted(totals.evaluations, 'evaluation')}, {counted(totals.rows, 'row')}"
+    lines = [f"{site.call_site}: {site.model}, {seen}"]
     time = duration(site.saved_seconds)
     saved = f", {warm:.0f} warm, {site.saved_queries} saved in all ({time}, estimated)" if warm else ""
     lines.append(f"  queries: {site.profile.plain_queries:.0f} plain{saved}")
@@ -60,7 +60,7 @@ def _unread(site: CallSiteReport) -> str:
     columns = "; ".join(
         f"{lookup}: {', '.join(names)}" if lookup else ", ".join(names) for lookup, names in site.unread_columns.items()
     )
-    return f"never read in {_counted(site.totals.inspected, 'evaluation')} inspected: {columns}" if columns else ""
+    return f"never read in {counted(site.totals.inspected, 'evaluation')} inspected: {columns}" if columns else ""
 
 
 def _site_cells(site: CallSiteReport) -> list[str]:
@@ -92,7 +92,8 @@ def _marked(head: tuple[str, ...], rows: list[list[str]]) -> Iterator[str]:
         yield f"| {' | '.join(cell.replace('|', _BAR) for cell in row)} |"
 
 
-def _counted(count: float, what: str) -> str:
+def counted(count: float, what: str) -> str:
+    """Return how many there are of something, in words."""
     return f"{count:.0f} {what}{'' if count == 1 else 's'}"
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.http import HttpRequest
 
+from autoprefetch.advise.tables import counted
 from autoprefetch.database.models import CallSite
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class CallSiteAdmin(_Admin):
     def forget(self, request: HttpRequest, queryset: Any) -> None:
         """Forget the chosen call sites; the workers learn them anew."""
         count, _ = queryset.delete()
-        self.message_user(request, f"Forgot {count} call site{'' if count == 1 else 's'}.")
+        self.message_user(request, f"Forgot {counted(count, 'call site')}.")
 
     def has_forget_permission(self, request: HttpRequest) -> bool:
         """Whoever may delete may forget."""

@@ -44,11 +44,6 @@ class Action:
         parser.add_argument("-v", "--verbosity", type=int, choices=range(4), default=SUPPRESS, help=SUPPRESS)
 
 
-def call_sites(count: int) -> str:
-    """Return a number of call sites in words."""
-    return f"{count} call site{'' if count == 1 else 's'}"
-
-
 def whole_number(text: str) -> int:
     """Read a whole number of 1 or more from the command line."""
     try:

@@ -13,8 +13,9 @@ from django.core.management.base import BaseCommand, CommandError
 from autoprefetch import conf
 from autoprefetch.advise.differences import differences
 from autoprefetch.advise.ignores import faulty, heeding
+from autoprefetch.advise.tables import counted
 from autoprefetch.learn.histories import History
-from autoprefetch.management.actions import DIFFERENT, WELL, WRONG, Action, call_sites
+from autoprefetch.management.actions import DIFFERENT, WELL, WRONG, Action
 from autoprefetch.management.opening import is_kept_in, known_to, read, store_of_settings
 
 
@@ -38,7 +39,7 @@ def _run(command: BaseCommand, options: Mapping[str, Any]) -> int:
         lines = [*(one.as_text() for one in found), *([remedy] if found else [])]
         command.stdout.write("\n".join([*lines, *(one.as_text() for one in ignores)]))
     else:
-        command.stdout.write(f"{committed} agrees with what was learned of {call_sites(len(learned))}.")
+        command.stdout.write(f"{committed} agrees with what was learned of {counted(len(learned), 'call site')}.")
     return DIFFERENT if found or ignores else WELL
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from autoprefetch.management.actions import DIFFERENT, WELL, WRONG, Action, call_sites
+from autoprefetch.advise.tables import counted
+from autoprefetch.management.actions import DIFFERENT, WELL, WRONG, Action
 from autoprefetch.management.opening import known_to, store_of_settings, using
 
 
@@ -20,9 +21,9 @@ def _run(command: BaseCommand, options: Mapping[str, Any]) -> int:
     store = store_of_settings()
     count = len(known_to(store))
     if not options["no_input"]:
-        _ask(f"Forget what was learned of {call_sites(count)}? [yes/no] ")
+        _ask(f"Forget what was learned of {counted(count, 'call site')}? [yes/no] ")
     using(store, store.clear)
-    command.stdout.write(f"{call_sites(count)} forgotten.")
+    command.stdout.write(f"{counted(count, 'call site')} forgotten.")
     return WELL
 
 

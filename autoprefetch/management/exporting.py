@@ -9,8 +9,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from autoprefetch.advise.tables import counted
 from autoprefetch.learn.stores.file import FileStore
-from autoprefetch.management.actions import WELL, WRONG, Action, call_sites
+from autoprefetch.management.actions import WELL, WRONG, Action
 from autoprefetch.management.opening import is_kept_in, known_to, store_of_settings
 
 
@@ -22,14 +23,16 @@ def _run(command: BaseCommand, options: Mapping[str, Any]) -> int:
     file, store = options["file"], store_of_settings()
     known = known_to(store)
     if is_kept_in(store, file):  # processes go on to merge into it: what they add meanwhile would be lost
-        command.stdout.write(f"{file} is the store itself, and knows {call_sites(len(known))}: nothing was written.")
+        command.stdout.write(
+            f"{file} is the store itself, and knows {counted(len(known), 'call site')}: nothing was written."
+        )
         return WELL
     try:
         FileStore(file).replace(known)
     except OSError as error:
         msg = f"{file} cannot be written: {error}. Give a file in a folder that can be written to."
         raise CommandError(msg, returncode=WRONG) from error
-    command.stdout.write(f"{call_sites(len(known))} written to {file}.")
+    command.stdout.write(f"{counted(len(known), 'call site')} written to {file}.")
     return WELL
 
 

@@ -11,8 +11,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 from autoprefetch.advise.foreseeing import model_of
 from autoprefetch.advise.keys import label_of
+from autoprefetch.advise.tables import counted
 from autoprefetch.learn.histories import History
-from autoprefetch.management.actions import WELL, WRONG, Action, call_sites
+from autoprefetch.management.actions import WELL, WRONG, Action
 from autoprefetch.management.opening import is_kept_in, read, store_of_settings, using
 
 
@@ -27,7 +28,7 @@ def _run(command: BaseCommand, options: Mapping[str, Any]) -> int:
         raise CommandError(msg, returncode=WRONG)
     known = _of_installed_models(command, file, read(command, file))
     using(store, lambda: store.merge_many(known))
-    command.stdout.write(f"{call_sites(len(known))} of {file} added to the store.")
+    command.stdout.write(f"{counted(len(known), 'call site')} of {file} added to the store.")
     return WELL
 
 

@@ -11,11 +11,12 @@ from typing import TypeVar
 from django.core.management.base import BaseCommand, CommandError
 
 from autoprefetch import conf, stores
+from autoprefetch.advise.tables import counted
 from autoprefetch.learn.encoding import UnreadableError
 from autoprefetch.learn.histories import History
 from autoprefetch.learn.stores import SharedStore
 from autoprefetch.learn.stores.file import FileStore, entries
-from autoprefetch.management.actions import WRONG, call_sites
+from autoprefetch.management.actions import WRONG
 from autoprefetch.rules import MEMORY_STORE
 
 T = TypeVar("T")
@@ -58,7 +59,8 @@ def chosen(pattern: str | None) -> dict[str, History]:
     known = known_to(store_of_settings())
     found = {key: history for key, history in known.items() if pattern is None or fnmatchcase(key, f"{pattern}*")}
     if known and not found:
-        msg = f"--site {pattern!r} is none of {call_sites(len(known))}. Give how a key begins, with * for any text."
+        sites = counted(len(known), "call site")
+        msg = f"--site {pattern!r} is none of {sites}. Give how a key begins, with * for any text."
         raise CommandError(msg, returncode=WRONG)
     return found
 

@@ -11,6 +11,7 @@ import pytest
 from autoprefetch import conf
 from autoprefetch.advise.differences import NEW, Difference, differences
 from autoprefetch.advise.ignores import heeding
+from autoprefetch.advise.tables import counted
 from autoprefetch.learn.encoding import UnreadableError
 from autoprefetch.learn.histories import History
 from autoprefetch.learn.stores.file import FileStore, entries
@@ -136,7 +137,7 @@ class Running:
             terminalreporter.line(line)
 
     def _outcome(self) -> Iterator[str]:
-        sites = f"{len(self.findings.learned)} call site{'' if len(self.findings.learned) == 1 else 's'}"
+        sites = counted(len(self.findings.learned), "call site")
         if self.mode == LEARN:
             yield f"{sites} learned, {f'and added to {self.name}.' if self.file else 'and kept in no file.'}"
         elif self.mode == CHECK:
