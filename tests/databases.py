@@ -35,7 +35,7 @@ POSTGRESQL = {
     "PORT": int(os.environ.get("PGPORT", "5432")),
     "USER": os.environ.get("PGUSER", "postgres"),
     "PASSWORD": os.environ.get("PGPASSWORD", ""),
-    "TEST": {"NAME": TEST_NAME},
+    "TEST": {"NAME": TEST_NAME, "DEPENDENCIES": []},
 }
 MARIADB = {
     "ENGINE": "django.db.backends.mysql",
@@ -44,7 +44,7 @@ MARIADB = {
     "PORT": int(os.environ.get("MYSQL_TCP_PORT", "3306")),
     "USER": os.environ.get("MYSQL_USER", "root"),
     "PASSWORD": os.environ.get("MYSQL_PWD", ""),
-    "TEST": {"NAME": TEST_NAME, "CHARSET": "utf8mb4"},
+    "TEST": {"NAME": TEST_NAME, "CHARSET": "utf8mb4", "DEPENDENCIES": []},
 }
 
 REDIS = os.environ.get("AUTOPREFETCH_REDIS", "redis://127.0.0.1:6379/15")

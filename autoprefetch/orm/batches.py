@@ -212,13 +212,16 @@ class _Batch:
         else the statement as it is, arm by arm.
         """
         is_lateral = self.connection.vendor == "postgresql" and is_totally_ordered(self.plain)
-        at = None if is_lateral or self.connection.vendor == "mysql" else self.place_of_key()
-        if at is not None:
+        at = None if self.connection.vendor == "mysql" else self.place_of_key()
+        if at is not None and not is_lateral:
             compiler, arm, params = self.compiler, shape.sql, shape.given
             if tables_of(self.plain) is not None:
                 arm = shortened(arm, params, compiler, self.node)
         else:
-            compiler = self.selecting_key(Correlated if is_lateral else Keyed)
+            query = self.compared_by(Correlated if is_lateral else Keyed)
+            if at is None:
+                query.add_annotation(self.column, KEY)
+            compiler = query.get_compiler(self.using)
             arm, params = compiler.as_sql(with_col_aliases=True)  # MariaDB wants each column to have a name of its own
         rows: Rows = []
         most = min(_ARMS, max(_PARAMETERS // max(len(params), 1), 1))
@@ -226,17 +229,18 @@ class _Batch:
             with self.connection.cursor() as cursor, reading(self.connection):
                 prepared = self.prepared(some)
                 kind = self.column.output_field.rel_db_type(self.connection) if is_lateral else ""
-                cursor.execute(*(lateral(arm, params, prepared, kind) if kind else union(arm, params, prepared)))
+                vendor = self.connection.vendor
+                run = lateral(arm, params, prepared, kind) if kind else union(arm, params, prepared, vendor)
+                cursor.execute(*run)
                 rows += cursor.fetchall()
         width = compiler.col_count
         return self.grouped((row[:width] for row in rows), compiler, keys, at)
 
-    def selecting_key(self, comparison: type[Keyed]) -> Any:
-        """Return a compiler of the peer's query that selects the key as well, and compares it in another way."""
+    def compared_by(self, comparison: type[Keyed]) -> Any:
+        """Return the peer's query as it compares the key in another way."""
         query, at = self.copy()
-        query.add_annotation(self.column, KEY)
         query.where.children[at] = comparison(self.node)
-        return query.get_compiler(self.using)
+        return query
 
     def prepared(self, keys: Sequence[Any]) -> list[Any]:
         compared = self.node.lhs.output_field
