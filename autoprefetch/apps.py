@@ -14,7 +14,14 @@ class AutoprefetchConfig(AppConfig):
         from autoprefetch import (
             checks,  # noqa: F401  (the import registers them)
             conf,
-            evaluation,  # noqa: F401  (it asks to be told when `SCOPE` widens)
         )
 
+        conf.when_scope_widens(_bring_engine)
         conf.announce_scope()
+
+
+def _bring_engine() -> None:
+    """Import the engine, which hooks Django; where `SCOPE` is "explicit", the project's own `auto` brings it."""
+    from autoprefetch import evaluation
+
+    evaluation.widened()

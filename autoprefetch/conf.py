@@ -121,7 +121,7 @@ _when_wider: list[Callable[[], None]] = []
 
 
 def when_scope_widens(call: Callable[[], None]) -> None:
-    """Have a function called each time that `SCOPE` may have become other than "explicit"."""
+    """Have a function called each time that `SCOPE` may have become other than "explicit", or is in force again."""
     _when_wider.append(call)
 
 
@@ -170,7 +170,7 @@ class override(ContextDecorator):  # noqa: N801  (a context manager, named as Dj
         around = _override.get()
         changes = {**(around.changes if around else {}), **self._changes}
         self._tokens.append(_override.set(_Override(changes)))
-        if "SCOPE" in changes:
+        if changes.keys() & {"MODE", "SCOPE"}:
             announce_scope()
         return self
 

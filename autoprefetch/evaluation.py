@@ -16,8 +16,7 @@ from django.core.signals import request_finished
 from django.db import connections
 from django.db.models import Model
 
-from autoprefetch import conf
-from autoprefetch.advise import advising, commenting
+from autoprefetch import advise, conf
 from autoprefetch.apply import batching, planning, rewriting
 from autoprefetch.apply.standing import Standing
 from autoprefetch.conf import Config
@@ -59,6 +58,7 @@ class Evaluations(Knowing):
         if not config.widens:
             return False
         with shielded(None, None):
+            scopes.install()
             return scopes.is_in_scope(queryset, config.scope)
         return False  # a fault, see `shielded`
 
@@ -135,7 +135,7 @@ class Evaluations(Knowing):
             form = replace(form, no_prefetches=no_prefetches)
         plan, is_new = planning.plan(standing, history, form, config)
         if is_new and config.learns and config.log_suggestions:
-            advising.log_once(standing, plan, history)
+            advise.log_once(standing, plan, history)
         return plan
 
     def fetch(self, queryset: AnyQuerySet, fetch_all: Fetch, run: Run) -> tuple[int, int]:
@@ -188,7 +188,7 @@ class Evaluations(Knowing):
 
 def _left_alone(site: CallSite, model: type[Model]) -> bool:
     """Tell whether the comment beside a call site lets it run as plain Django; what is wrong with it is logged."""
-    commenting.warn_once(site, model)
+    advise.warn_once(site, model)
     return site.comment.is_whole
 
 
@@ -211,4 +211,10 @@ def install() -> None:
         request_finished.connect(engine.settle, dispatch_uid="autoprefetch.settle")
 
 
-conf.when_scope_widens(install)
+def widened() -> None:
+    """Hook Django, and leave alone what it reads for itself: querysets are automatic that nobody gave to `auto()`."""
+    install()
+    scopes.install()
+
+
+conf.when_scope_widens(widened)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from django.core.exceptions import SynchronousOnlyOperation
 from django.db import DatabaseError, connections
 
-from autoprefetch.advise import logs
+from autoprefetch import advise
 from autoprefetch.apply.standing import Standing
 from autoprefetch.errors import LazyLoadError
 from autoprefetch.signals import fault_quarantined, tell
@@ -56,7 +56,7 @@ def quarantine(standing: Standing | None, fault: Exception) -> None:
     if not is_known:
         with suppress(Exception):  # a log handler that fails must not fail the caller
             name = standing.site.name if standing else "autoprefetch"
-            logs.faulted(name, fault)
+            advise.faulted(name, fault)
             tell(fault_quarantined, standing.model if standing else None, name, fault=fault)
 
 

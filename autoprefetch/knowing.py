@@ -7,8 +7,7 @@ from contextlib import contextmanager
 
 from django.db.models import Model
 
-from autoprefetch import conf, stores
-from autoprefetch.advise import advising, commenting
+from autoprefetch import advise, conf, stores
 from autoprefetch.apply import planning
 from autoprefetch.apply.standing import Standing, Standings
 from autoprefetch.conf import Config
@@ -95,7 +94,7 @@ class Knowing(Streaming):
             with shielded(standing, None):
                 history = self.store.load(key)
                 if standing is not None and history is not None and config.learns and config.log_suggestions:
-                    advising.log_once(standing, self.planned_for(standing, history), history)
+                    advise.log_once(standing, self.planned_for(standing, history), history)
 
     def look_at(self, evaluations: Sequence[Followed]) -> None:
         """Count what evaluations that are followed have used by now, as the end of the request will."""
@@ -151,7 +150,7 @@ class Knowing(Streaming):
         writes.forget()
         reading.forget()
         forget()
-        commenting.forget()
+        advise.forget()
         self.collector = Collector(self.store, self.news_failed)  # recordings of before tell the old one
         self.store.clear()
         self.standings.clear()

@@ -11,8 +11,7 @@ from django.db.models import Model
 from django.db.models.constants import LOOKUP_SEP
 from django.db.models.sql.constants import MULTI
 
-from autoprefetch import conf
-from autoprefetch.advise import logs
+from autoprefetch import advise, conf
 from autoprefetch.apply import batching, planning, recalling, rewriting
 from autoprefetch.apply.batching import NOTHING
 from autoprefetch.apply.standing import Standing, Standings
@@ -237,7 +236,7 @@ def _most() -> int:
 def gave_up(standing: Standing, path: Path, watch: Watch) -> None:
     """Say that the batches of a path are given up at a call site, because lazy loads are quicker."""
     name, lookup = standing.site.name, LOOKUP_SEP.join(path)
-    logs.slow_batch(name, lookup, watch.batch, watch.replaced, watch.asked)
+    advise.slow_batch(name, lookup, watch.batch, watch.replaced, watch.asked)
     values = {"path": lookup, "batch": watch.batch, "alone": watch.replaced, "instances": watch.asked}
     tell(batch_quarantined, standing.model, name, **values)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.module_loading import import_string
 
-from autoprefetch.advise import logs
+from autoprefetch import advise
 from autoprefetch.learn.front import BOUND, Front
 from autoprefetch.learn.stores import SharedStore
 from autoprefetch.learn.stores.file import FileStore
@@ -46,7 +46,7 @@ def shared(setting: Setting) -> SharedStore:
     options = {name: value for name, value in options_of(setting).items() if name not in _OF_THE_FRONT}
     store: SharedStore = import_string(setting["BACKEND"])(**options)
     name = _name(setting)
-    store.tell = lambda text: logs.left_out(name, text)
+    store.tell = lambda text: advise.left_out(name, text)
     return store
 
 
@@ -57,7 +57,7 @@ def options_of(setting: Setting) -> dict[str, Any]:
 
 def _told(setting: Setting) -> Callable[[str, BaseException | None], None]:
     name = _name(setting)
-    return lambda trouble, error: logs.store_troubled(name, trouble, error)
+    return lambda trouble, error: advise.store_troubled(name, trouble, error)
 
 
 def _name(setting: Setting) -> str:

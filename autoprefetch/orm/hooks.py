@@ -11,7 +11,6 @@ from autoprefetch.orm import (
     querysets,
     replay,
     routes,
-    scopes,
     sharing,
     statements,
     states,
@@ -35,7 +34,6 @@ def install(engine: Engine) -> bool:
         states.install()
         caches.install()
         routes.install(engine)
-        scopes.install()
         descriptors.install(engine)
         derivations.install(engine)
         replay.install(engine)

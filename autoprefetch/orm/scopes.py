@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextvars import ContextVar
 from functools import wraps
+from threading import Lock
 from typing import Any
 
 from django.core import checks
 from django.core.checks import registry
 from django.core.management.base import BaseCommand
-from django.core.serializers import base, xml_serializer
+from django.core.serializers import base
 from django.db.backends.base.creation import BaseDatabaseCreation
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models import deletion, query
@@ -69,8 +70,26 @@ def _is_lazy_load(queryset: AnyQuerySet) -> bool:
     return bool(getattr(queryset, "_hints", None)) and CHILD not in queryset._query.__dict__
 
 
+_installing = Lock()
+_installed: list[tuple[Any, str]] = []
+
+
 def install() -> None:
-    """Leave alone what Django reads for itself."""
+    """Leave alone what Django reads for itself, the first time this is called in a process.
+
+    It is called where `SCOPE` is wider than "explicit", and needed nowhere else.
+    """
+    if _installed:
+        return
+    with _installing:
+        if not _installed:
+            _installed.extend(_wrapped())
+
+
+def _wrapped() -> list[tuple[Any, str]]:
+    """Wrap what reads for Django itself; return each owner with the name."""
+    from django.core.serializers import xml_serializer  # noqa: PLC0415  (urllib.request and expat come with it)
+
     places: list[tuple[Any, str]] = [
         (query, "prefetch_one_level"),
         (deletion.Collector, "collect"),
@@ -89,6 +108,7 @@ def install() -> None:
         setattr(owner, name, left_alone(getattr(owner, name)))
     command: Any = BaseCommand
     command.execute = left_alone(command.execute, _is_housekeeping)
+    return [*places, (command, "execute")]
 
 
 def left_alone(plain: Callable[..., Any], holds: Callable[..., bool] | None = None) -> Callable[..., Any]:

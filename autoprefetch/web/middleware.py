@@ -9,8 +9,7 @@ from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 
-from autoprefetch import conf
-from autoprefetch.advise import logs
+from autoprefetch import advise, conf
 from autoprefetch.faults import shielded
 from autoprefetch.orm import wrappers
 from autoprefetch.web.requests import RequestCount, count_statement, running
@@ -169,7 +168,7 @@ def _finish(count: RequestCount) -> None:
                 {"sql": sql, "queries": found.queries, "seconds": found.seconds, "sent_from": found.sent_from}
                 for sql, found in count.repeated()
             ]
-            logs.many_queries(_view(count.request), count.queries, threshold, count.seconds, seconds, similar)
+            advise.many_queries(_view(count.request), count.queries, threshold, count.seconds, seconds, similar)
 
 
 def _view(request: Any) -> str:

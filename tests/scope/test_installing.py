@@ -87,6 +87,39 @@ print(PLAIN, inside < 4, loop() > 10)
     assert run(body, {}, []) == "True True True"
 
 
+def test_a_scope_that_waits_for_its_mode_takes_effect_with_the_mode():
+    """In a project that has MODE "off", a block that switches it on has the scope of the settings."""
+    body = """
+from autoprefetch import override
+
+with override(MODE="auto"):
+    inside = loop()
+print(PLAIN, inside < 4, loop() > 10)
+"""
+    assert run(body, {"SCOPE": "all", "MODE": "off"}, ["autoprefetch"]) == "True True True"
+
+
+LEFT_ALONE = """
+from django.core import serializers
+from autoprefetch import auto, override, report
+
+{widen}
+text = serializers.serialize("xml", Group.objects.all())
+Group.objects.create(name="a").permissions.add(*Permission.objects.all()[:3])
+text = serializers.serialize("xml", Group.objects.all(), use_natural_foreign_keys=True)
+learned = len(report().call_sites)
+[group for group in serializers.deserialize("xml", text)]
+print(len(report().call_sites) == learned > 0)
+"""
+
+
+@pytest.mark.parametrize("apps", [["autoprefetch"], []], ids=["the app", "auto() alone"])
+def test_whatever_widens_the_scope_leaves_deserialisers_alone(apps):
+    """With the app from the start, without it from the first `auto()`."""
+    body = LEFT_ALONE.format(widen="list(auto(Permission))")
+    assert run(body, {"SCOPE": "all", "LOG_SUGGESTIONS": False}, apps) == "True"
+
+
 IN_A_VIEW = """
 def page(request, page):
     return answer(autoprefetch.auto(Permission.objects.order_by("pk")))
