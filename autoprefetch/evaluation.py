@@ -94,14 +94,17 @@ class Evaluations(Knowing):
         standing = self.standings.of(site, mark, config.max_call_sites)
         return None if standing.quarantined else standing
 
-    def planned(self, queryset: AnyQuerySet, standing: Standing, config: Config, no_prefetches: str) -> Run:
-        """Make the plan for an evaluation, and start its recording."""
+    def planned(self, queryset: AnyQuerySet, standing: Standing, config: Config, no_prefetches: str) -> Run | None:
+        """Make the plan for an evaluation, and start its recording; None where people ignore the call site."""
         if config.store is not self.setting:
             self.open_store(config)
         reading.end()
         self.collector.merge()
         self.store.limit = config.max_call_sites
         history = self.store.load(standing.site.key) or UNKNOWN
+        standing.heed(history.decisions)
+        if history.is_ignored:
+            return None
         before = standing.plan
         if history.has_paths or standing.form is None or forms.loads_related(queryset):
             plan = self.plan(queryset, standing, history, config, no_prefetches)

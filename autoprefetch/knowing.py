@@ -13,6 +13,7 @@ from autoprefetch.apply.standing import Standing, Standings
 from autoprefetch.conf import Config
 from autoprefetch.faults import forget, quarantine, shielded
 from autoprefetch.learn.collecting import Collector
+from autoprefetch.learn.decisions import Decisions
 from autoprefetch.learn.front import Front
 from autoprefetch.learn.histories import UNKNOWN, History
 from autoprefetch.learn.stores.memory import MemoryStore
@@ -46,10 +47,11 @@ class Knowing(Streaming):
         self.collector = Collector(self.store, self.news_failed)
 
     def known(self) -> list[tuple[Standing, History]]:
-        """Return the call sites of this process with what is known of them now."""
+        """Return the call sites of this process with what is known of them now, but for those that people ignore."""
         self.take_in()
         pairs = [(standing, self.store.load(standing.site.key)) for standing in self.standings.all()]
-        return [(standing, found or UNKNOWN) for standing, found in pairs if found is not None or standing.quarantined]
+        known = [(standing, found or UNKNOWN) for standing, found in pairs if found is not None or standing.quarantined]
+        return [(standing, history) for standing, history in known if not history.is_ignored]
 
     def take_in(self) -> None:
         """Merge all that was learned here until now."""
@@ -71,10 +73,24 @@ class Knowing(Streaming):
         self.store.delete(key)
         self.standings.drop(key)
 
+    def decide(self, key: str, decisions: Decisions) -> None:
+        """Keep what a person has decided about one call site, here and in the store; others heed it as they forget.
+
+        Raises:
+            Exception: that of the store, where it cannot be written. It is kept here then, until it can.
+        """
+        self.open_store(conf.current())
+        delta = History(decisions=decisions)
+        if isinstance(self.store, Front):
+            self.store.decide(key, delta)
+        else:
+            self.store.merge(key, delta)
+
     def planned_for(self, standing: Standing, history: History) -> Plan:
         """Return what the next evaluation of a call site would load ahead."""
         if standing.form is None or standing.quarantined:
             return Plan(Model)
+        standing.heed(history.decisions)
         planning.replan_below(standing, history, conf.current())
         return planning.plan(standing, history, standing.form, conf.current())[0]
 

@@ -7,9 +7,11 @@ quarantined is known to the processes that evaluate them, each for itself.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from django.db.models.constants import LOOKUP_SEP
 
@@ -17,17 +19,19 @@ from autoprefetch import conf
 from autoprefetch.advise import advising
 from autoprefetch.advise.diffs import diff_here
 from autoprefetch.advise.fixes import fixes_for
-from autoprefetch.advise.foreseeing import foreseen_report
-from autoprefetch.advise.keys import Place, name_of, place_of
+from autoprefetch.advise.foreseeing import foreseen_report, loads_ahead, model_of
+from autoprefetch.advise.keys import Place, label_of, name_of, place_of
 from autoprefetch.advise.proposing import Proposal
-from autoprefetch.advise.reports import CallSiteReport, by_saving
+from autoprefetch.advise.reports import CallSiteReport, by_saving, saved_queries
 from autoprefetch.advise.suggestions import Suggestion, suggestion_for
 from autoprefetch.advise.uses import ENOUGH, unused
 from autoprefetch.apply.standing import Standing
 from autoprefetch.evaluation import engine
+from autoprefetch.learn.decisions import made
 from autoprefetch.learn.histories import UNKNOWN, History
 from autoprefetch.learn.profiles import Path, is_derived
 from autoprefetch.observe.following import Followed
+from autoprefetch.plan.costs import ROUND_TRIP
 from autoprefetch.plan.patterns import matching
 
 ELSEWHERE = (
@@ -47,22 +51,70 @@ class StoreUnusableError(Exception):
     """The store cannot be used; its cause is the store's own error."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Surveyed:
     """One call site of the project.
 
+    What a list shows of thousands is told without the plan, which takes longer to make than all else.
+
     Attributes:
-        report: what is known of it.
+        key: its key in the store.
+        history: what is known of it.
         standing: what is in force at it in this process; None where this process has not evaluated it.
     """
 
-    report: CallSiteReport
+    key: str
+    history: History
     standing: Standing | None
 
+    @cached_property
+    def report(self) -> CallSiteReport:
+        """What is applied at it, and why."""
+        if not self._is_planned_here:
+            return foreseen_report(self.key, self.history, conf.current())
+        assert self.standing is not None
+        engine.planned_for(self.standing, self.history)  # what is in force after the latest evaluation
+        report = advising.call_site_report(self.standing, self.history)
+        return replace(report, call_site=self.call_site)  # the same name, whichever process answers
+
     @property
+    def _is_planned_here(self) -> bool:
+        return self.standing is not None and (self.standing.form is not None or bool(self.standing.quarantined))
+
+    @property
+    def call_site(self) -> str:
+        """Its name for people."""
+        return name_of(self.key)
+
+    @property
+    def model(self) -> str:
+        """The label of its model."""
+        return label_of(self.key)
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether its model is not installed (any more)."""
+        return model_of(self.key) is None
+
+    @property
+    def quarantined(self) -> str:
+        """Why its plan was taken away in this process; "" when it was not."""
+        return self.standing.quarantined if self.standing else ""
+
+    @cached_property
+    def saved_queries(self) -> int:
+        """Queries that plain Django would have run and autoprefetch did not."""
+        return saved_queries(self.history)
+
+    @property
+    def saved_seconds(self) -> float:
+        """What those would have taken at the least (seconds)."""
+        return self.saved_queries * ROUND_TRIP
+
+    @cached_property
     def place(self) -> Place:
         """Where it is, as far as its key tells."""
-        return place_of(self.report.key)
+        return place_of(self.key)
 
     @property
     def line(self) -> str:
@@ -77,8 +129,15 @@ class Surveyed:
     @property
     def ignored_by(self) -> str:
         """The pattern in `IGNORE` that lets it run as plain Django; "" when none does."""
+        if not conf.current().ignore:
+            return ""
         files = (self.standing.site.origin.path,) if self.standing else self.place.files
         return matching(conf.current().ignore, self.origin, *files)
+
+    @property
+    def is_ignored(self) -> bool:
+        """Whether it runs as plain Django because people want it to."""
+        return self.history.is_ignored or bool(self.ignored_by)
 
     @property
     def given_up(self) -> tuple[str, ...]:
@@ -89,23 +148,27 @@ class Surveyed:
     @property
     def unused(self) -> frozenset[Path]:
         """The paths that are loaded ahead and that nobody uses, by the counts of all and by what this process saw."""
-        paths = unused(self.report.history)
-        if self.standing is None or self.report.plan is None:
+        paths = unused(self.history)
+        if self.standing is None:
             return paths
-        idle = {path for path, times in (self.standing.idle or {}).items() if times >= ENOUGH}
-        return (paths | idle) & self.report.plan.eager_paths()
+        paths |= {path for path, times in (self.standing.idle or {}).items() if times >= ENOUGH}
+        return paths & self.report.plan.eager_paths() if paths and self.report.plan is not None else paths
 
-    @property
+    @cached_property
     def has_advice(self) -> bool:
         """Whether there is code to paste; the source is read only where the plan does not tell."""
+        if self.quarantined or self.is_ignored:
+            return False
+        if not self._is_planned_here:
+            return loads_ahead(self.key, self.history, conf.current())
         if self.report.plan is not None and not self.report.plan.is_empty:
-            return not self.report.quarantined
-        return any(map(is_derived, self.report.profile.usages)) and self.suggestion() is not None
+            return True
+        return any(map(is_derived, self.history.profile.usages)) and self.suggestion() is not None
 
     def suggestion(self) -> Suggestion | None:
         """Return the code to paste, with the source where this process knows it; None when there is none."""
         plan = self.report.plan
-        if plan is None or self.report.quarantined:
+        if plan is None or self.quarantined or self.is_ignored:
             return None
         if self.standing is not None and self.standing.plan is not None:
             return advising.suggestion_here(self.standing, plan, self.report.history)
@@ -150,8 +213,8 @@ def survey() -> tuple[Surveyed, ...]:
         known = engine.everything()
     here = {standing.site.key: standing for standing in engine.standings.all()}
     quarantined = (key for key, standing in here.items() if standing.quarantined)
-    found = (_surveyed(key, known.get(key, UNKNOWN), here.get(key)) for key in {*known, *quarantined})
-    return tuple(sorted(found, key=lambda one: by_saving(one.report)))
+    found = (Surveyed(key, known.get(key, UNKNOWN), here.get(key)) for key in {*known, *quarantined})
+    return tuple(sorted(found, key=by_saving))
 
 
 def survey_of(evaluations: Sequence[Followed]) -> dict[str, Surveyed]:
@@ -161,15 +224,7 @@ def survey_of(evaluations: Sequence[Followed]) -> dict[str, Surveyed]:
     """
     engine.look_at(evaluations)
     known = {one.recording.key: engine.store.load(one.recording.key) or UNKNOWN for one in evaluations}
-    return {key: _surveyed(key, history, engine.standings.get(key)) for key, history in known.items()}
-
-
-def _surveyed(key: str, history: History, standing: Standing | None) -> Surveyed:
-    if standing is None or (standing.form is None and not standing.quarantined):
-        return Surveyed(foreseen_report(key, history, conf.current()), standing)
-    engine.planned_for(standing, history)  # what is in force after the latest evaluation
-    report = advising.call_site_report(standing, history)
-    return Surveyed(replace(report, call_site=name_of(key)), standing)  # the same name, whichever process answers
+    return {key: Surveyed(key, history, engine.standings.get(key)) for key, history in known.items()}
 
 
 def forget(key: str) -> None:
@@ -183,6 +238,23 @@ def forget(key: str) -> None:
     """
     with _using_store():
         engine.forget(key)
+
+
+def decide(site: Surveyed, name: str, *, ignores: bool) -> None:
+    """Have a call site, or one of its relations, left alone in all processes, or take that back.
+
+    Others heed it when they look into the store.
+
+    Args:
+        site: the call site, with what is decided until now.
+        name: the lookup of the relation, or `WHOLE`.
+        ignores: whether to leave it alone.
+
+    Raises:
+        StoreUnusableError: it cannot be written. This process heeds the decision, and keeps it until it can be.
+    """
+    with _using_store():
+        engine.decide(site.key, made(site.history.decisions, name, ignores=ignores, now=time.time()))
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import Model
 
+from autoprefetch import conf
 from autoprefetch.advise import logs
 from autoprefetch.advise.chains import Chain, chain_of
 from autoprefetch.advise.columns import notes
@@ -15,6 +16,7 @@ from autoprefetch.advise.reports import CallSiteReport
 from autoprefetch.advise.sources import names_at, source_of
 from autoprefetch.advise.suggestions import Suggestion, suggestion_for
 from autoprefetch.advise.writing import DerivedQuery
+from autoprefetch.apply import planning
 from autoprefetch.apply.standing import Standing
 from autoprefetch.learn.histories import History
 from autoprefetch.learn.profiles import Path, Profile, Usage, is_derived
@@ -144,9 +146,10 @@ def suggestion(site: Advised, plan: Plan, profile: Profile, totals: Profile) -> 
 
 
 def suggestion_here(standing: Standing, plan: Plan, history: History) -> Suggestion | None:
-    """Write the plan of a call site of this process as code; None when it loads nothing ahead, or was quarantined."""
+    """Write the plan of a call site of this process as code; None when it loads nothing ahead, or is not applied."""
     # The plan of a quarantined call site is none of its model's any more.
-    return None if standing.quarantined else suggestion(advised(standing), plan, history.profile, history.totals)
+    is_left = standing.quarantined or history.is_ignored
+    return None if is_left else suggestion(advised(standing), plan, history.profile, history.totals)
 
 
 def log_once(standing: Standing, plan: Plan, history: History) -> None:
@@ -172,6 +175,7 @@ def call_site_report(standing: Standing, history: History) -> CallSiteReport:
         history=history,
         plan=standing.plan,
         quarantined=standing.quarantined,
+        choices=planning.choices(standing, conf.current()),
         deferred=standing.form.deferred if standing.form else frozenset(),
         below=tuple(standing.below.values()),
     )

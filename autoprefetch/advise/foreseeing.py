@@ -56,9 +56,16 @@ def foreseen_report(key: str, history: History, config: Config) -> CallSiteRepor
         plan,
         "",
         planning.situation_of(config),
+        planning.foreseen_choices(history, config),
         deferred=frozenset().union(*(form.deferred for form in written)),
         other=next((other for other in others if other != plan), None),
     )
+
+
+def loads_ahead(key: str, history: History, config: Config) -> bool:
+    """Tell whether the plan of a call site of a store loads anything ahead, which is known sooner than the plan."""
+    model = model_of(key)
+    return model is not None and planning.foresees_any(history, written_as(model, history)[0], config)
 
 
 def written_as(model: type[Model], history: History) -> list[Form]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import reduce
 
 from django.apps import apps
-from django.db.models import Model
 
 from autoprefetch.advise import commenting
 from autoprefetch.advise.differences import NEW, Difference
@@ -17,12 +17,12 @@ from autoprefetch.advise.locating import NotLocatedError, location_of
 from autoprefetch.advise.scanning import Call, Scanned, scan
 from autoprefetch.advise.sources import source_of
 from autoprefetch.conf import Config
-from autoprefetch.learn.profiles import Path
+from autoprefetch.learn.decisions import UNDECIDED, is_ignored, left_lazy, merged
+from autoprefetch.learn.histories import History
 from autoprefetch.observe.comments import Comment
-from autoprefetch.plan.choosing import Choices
-from autoprefetch.plan.forms import target_of
+from autoprefetch.plan.choosing import Choices, stays_lazy
 from autoprefetch.plan.patterns import matching, name_of
-from autoprefetch.plan.relations import relation, relations
+from autoprefetch.plan.relations import relations
 
 _WILD = re.compile(r"[*?\[]")
 
@@ -127,16 +127,26 @@ def _beside(comment: Comment, calls: Iterable[Call]) -> Iterator[Call]:
     return (call for call in calls if call.line <= comment.line <= call.end_line)
 
 
-def heeding(found: Iterable[Difference], config: Config) -> list[Difference]:
-    """Return what has changed without the lazy loads that a project wants to be lazy."""
-    return [one for one in found if one.kind != NEW or not _is_wanted(one, config)]
+def heeding(found: Collection[Difference], config: Config, *known: Mapping[str, History]) -> list[Difference]:
+    """Return what has changed without the lazy loads that a project wants to be lazy.
+
+    Args:
+        found: what has changed.
+        config: the settings.
+        known: what was compared, with what people have decided: nothing of a call site that they ignore is to be done.
+    """
+    decided = {
+        key: reduce(merged, (one[key].decisions for one in known if key in one), UNDECIDED)
+        for key in {one.call_site for one in found}
+    }
+    left = (one for one in found if not is_ignored(decided[one.call_site]))
+    return [one for one in left if one.kind != NEW or not _is_wanted(one, config, left_lazy(decided[one.call_site]))]
 
 
-def _is_wanted(one: Difference, config: Config) -> bool:
+def _is_wanted(one: Difference, config: Config, ignore: tuple[str, ...]) -> bool:
     model, place = model_of(one.call_site), place_of(one.call_site)
     if matching(config.ignore, *place.names):
         return True
-    ignore: tuple[str, ...] = ()
     if place.digest:
         try:
             source = source_of(location_of(place))
@@ -144,22 +154,5 @@ def _is_wanted(one: Difference, config: Config) -> bool:
             source = None
         if source is not None and source.is_ignored:
             return True
-        ignore = source.ignore if source is not None else ()
+        ignore += source.ignore if source is not None else ()
     return model is not None and stays_lazy(Choices(ignore=ignore, patterns=config.ignore), model, one.steps)
-
-
-def stays_lazy(choices: Choices, model: type[Model], path: Path) -> bool:
-    """Tell whether a relation, or what it leads on from, is ignored.
-
-    Args:
-        choices: what the settings, the caller and the comment say.
-        model: where the path starts.
-        path: the relation path.
-    """
-    names = tuple(step.partition("[")[0].partition("(")[0] for step in path)
-    for size in range(1, len(names) + 1):
-        owner = target_of(model, names[: size - 1])
-        known = relation(owner, names[size - 1]) if owner is not None else None
-        if known is not None and choices.ignores(names[:size], known):
-            return True
-    return False

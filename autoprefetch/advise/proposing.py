@@ -75,7 +75,7 @@ def proposals(known: Mapping[str, History], config: Config) -> list[Proposal]:
 
 def _proposal(key: str, history: History, config: Config) -> Proposal | None:
     model = model_of(key)
-    if model is None or history.profile.observed < LEAST:
+    if model is None or history.is_ignored or history.profile.observed < LEAST:
         return None
     place = place_of(key)
     location, unplaced = _located(place)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from django.db.models.constants import LOOKUP_SEP
 
@@ -12,8 +13,9 @@ from autoprefetch.advise.columns import unread
 from autoprefetch.advise.keys import callers_of
 from autoprefetch.learn.histories import History
 from autoprefetch.learn.profiles import Path, Profile, is_derived, largest_usual
+from autoprefetch.plan.choosing import IGNORED, NO_CHOICES, Choices, stays_lazy
 from autoprefetch.plan.costs import DEFAULT, ROUND_TRIP, Situation, costs, share_of_use
-from autoprefetch.plan.plans import Branch, Plan
+from autoprefetch.plan.plans import Branch, Method, Plan
 from autoprefetch.plan.relations import fault_of
 
 
@@ -64,6 +66,7 @@ class CallSiteReport:
         plan: what is applied, with the reasons; None before anything was planned.
         quarantined: why its plan was taken away; "" when it was not.
         situation: what the plan was made for.
+        choices: what is to stay lazy.
         deferred: columns of the model that the caller does not load, where that is known here (attnames).
         other: what is applied to its queryset written in another way, where there is more than one.
         below: what is applied to queries for each parent, where that is known here.
@@ -77,6 +80,7 @@ class CallSiteReport:
     plan: Plan | None
     quarantined: str
     situation: Situation = DEFAULT
+    choices: Choices = NO_CHOICES
     deferred: frozenset[str] = frozenset()
     other: Plan | None = None
     below: tuple[Plan, ...] = ()
@@ -100,7 +104,7 @@ class CallSiteReport:
     @property
     def saved_queries(self) -> int:
         """Queries that plain Django would have run and autoprefetch did not, over all warm evaluations."""
-        return max(int(round(self.totals.warm * self.profile.plain_queries) - self.totals.warm_queries), 0)
+        return saved_queries(self.history)
 
     @property
     def saved_seconds(self) -> float:
@@ -127,6 +131,8 @@ class CallSiteReport:
         """Say how a path is loaded that is in no plan for the root query."""
         if gone := self.gone or (fault_of(self.plan.model, path) if self.plan else ""):
             return "left out", gone
+        if is_derived(path) and self.plan and stays_lazy(self.choices, self.plan.model, path):
+            return str(Method.LAZY), IGNORED
         if is_derived(path):
             return "batched", "a query for each parent is answered for all at first touch"
         usage = self.profile.usages[path]
@@ -183,7 +189,33 @@ def _applied(branch: Branch, other: Branch | None) -> tuple[str, str]:
     return f"{branch.method} or {other.method}", f"{branch.reason}; or, {other.reason}"
 
 
-def by_saving(site: CallSiteReport) -> tuple[float, int, str, str]:
+def saved_queries(history: History) -> int:
+    """Return what plain Django would have run more, over all warm evaluations (queries)."""
+    totals = history.totals
+    return max(int(round(totals.warm * history.profile.plain_queries) - totals.warm_queries), 0) if totals.warm else 0
+
+
+class Saving(Protocol):
+    """A call site, by what it saved."""
+
+    @property
+    def call_site(self) -> str:
+        """Its name for people."""
+
+    @property
+    def key(self) -> str:
+        """Its key in the store."""
+
+    @property
+    def saved_queries(self) -> int:
+        """Queries that were saved in all."""
+
+    @property
+    def saved_seconds(self) -> float:
+        """What those would have taken (seconds)."""
+
+
+def by_saving(site: Saving) -> tuple[float, int, str, str]:
     """Return what puts call sites in order: the one first that saved most time, then most queries."""
     return -site.saved_seconds, -site.saved_queries, site.call_site, site.key
 

@@ -15,9 +15,11 @@ def unused(history: History) -> frozenset[Path]:
     What counts is the latest era, with those before it as long as it is short: a path that was used for years and is
     not used any more is seen at once. What the caller's own query loads is not counted, and never among them.
     """
-    recent = Profile()
+    recent: Profile | None = None
     for era in sorted(history.eras, reverse=True):
-        recent = recent.merged_with(history.eras[era])
+        recent = recent.merged_with(history.eras[era]) if recent else history.eras[era]
         if recent.observed >= ENOUGH:
             break
+    if recent is None:
+        return frozenset()
     return frozenset(path for path, usage in recent.usages.items() if usage.eager and not usage.evaluations)

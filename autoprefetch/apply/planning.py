@@ -11,11 +11,12 @@ from django.db.models import Model
 
 from autoprefetch.apply.standing import Standing
 from autoprefetch.conf import Config
+from autoprefetch.learn.decisions import left_lazy
 from autoprefetch.learn.histories import History
 from autoprefetch.learn.profiles import Path
 from autoprefetch.orm import forms
 from autoprefetch.orm.counting import round_trip
-from autoprefetch.plan.choosing import Choices, plan_below, plan_for
+from autoprefetch.plan.choosing import Choices, loads_ahead, plan_below, plan_for
 from autoprefetch.plan.costs import ROUND_TRIP, Situation
 from autoprefetch.plan.forms import Form
 from autoprefetch.plan.plans import Branch, Method, Plan
@@ -42,12 +43,12 @@ def _same(form: Form) -> Form:
 
 
 def choices(standing: Standing, config: Config) -> Choices:
-    """Return what the settings and the caller of `auto()` say about planning."""
+    """Return what the settings, the caller of `auto()` and those who decided about it say about planning."""
     return Choices(
         config.join_unordered,
         config.ahead,
         _situation(standing.using, config),
-        standing.mark.ignore + standing.site.comment.ignore,
+        standing.mark.ignore + standing.site.comment.ignore + standing.decided,
         config.ignore,
         standing.forgotten() if standing.idle and config.learns else _NOTHING,
     )
@@ -83,8 +84,18 @@ def foreseen(history: History, form: Form, config: Config, ignore: tuple[str, ..
         config: the settings.
         ignore: what the caller of `auto()` wants to stay lazy, where that is known.
     """
-    chosen = Choices(config.join_unordered, config.ahead, situation_of(config), ignore, config.ignore)
-    return plan_for(history, form, _form_of_base, chosen)
+    return plan_for(history, form, _form_of_base, foreseen_choices(history, config, ignore))
+
+
+def foresees_any(history: History, form: Form, config: Config) -> bool:
+    """Tell whether the plan for such a call site loads anything ahead."""
+    return history.has_paths and loads_ahead(history, form, _form_of_base, foreseen_choices(history, config))
+
+
+def foreseen_choices(history: History, config: Config, ignore: tuple[str, ...] = ()) -> Choices:
+    """Return what the settings, and those who decided about it, say about planning for such a call site."""
+    ignore += left_lazy(history.decisions)
+    return Choices(config.join_unordered, config.ahead, situation_of(config), ignore, config.ignore)
 
 
 def foreseen_below(history: History, queryset: Any, path: Path, known: Relation, config: Config) -> tuple[Branch, ...]:
@@ -97,7 +108,7 @@ def foreseen_below(history: History, queryset: Any, path: Path, known: Relation,
         known: the relation that it is derived from.
         config: the settings.
     """
-    chosen = Choices(config.join_unordered, ahead=False, situation=situation_of(config), patterns=config.ignore)
+    chosen = replace(foreseen_choices(history, config), ahead=False)
     return plan_below(history, forms.form_of(queryset), path, known, _form_of_base, chosen).branches
 
 

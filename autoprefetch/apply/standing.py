@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from django.db.models import Model
 from django.db.models.constants import LOOKUP_SEP
 
+from autoprefetch.learn.decisions import Decisions, left_lazy
 from autoprefetch.learn.profiles import Path
 from autoprefetch.observe.callsites import CallSite
 from autoprefetch.observe.marks import Mark
@@ -47,6 +48,7 @@ class Standing:
         announced: the paths that receivers of signals were told of as loaded ahead, for each form of the queryset.
         steady: evaluations in a row by the same plan, which used all of it, as far as that was counted.
         using: the database alias of its latest evaluation.
+        decided: the relations that people have decided to leave lazy, as lookups, by its latest evaluation.
         on_slow: called when the batches of a path are given up.
         told: the form of the queryset that was told last, and
         told_in: in which era.
@@ -61,6 +63,7 @@ class Standing:
     plan: Plan | None = None
     quarantined: str = ""
     using: str = ""
+    decided: tuple[str, ...] = ()
     evaluations: int = 0
     steady: int = 0
     announced: Mapping[Form | None, frozenset[Path]] = field(default_factory=lambda: _NOTHING)
@@ -81,6 +84,11 @@ class Standing:
     def model(self) -> type[Model] | None:
         """The model of its rows, once it was planned for."""
         return self.form.model if self.form else None
+
+    def heed(self, decisions: Decisions) -> None:
+        """Leave alone what people have decided to leave alone."""
+        if decisions or self.decided:
+            self.decided = left_lazy(decisions)
 
     def announce(self, eager: frozenset[Path]) -> None:
         """Tell receivers of signals what is loaded ahead from now on, and what is not any more.

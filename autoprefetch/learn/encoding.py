@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from typing import Any
 
+from autoprefetch.learn.decisions import UNDECIDED, Decision, Decisions
 from autoprefetch.learn.histories import History
 from autoprefetch.learn.profiles import Path, Profile, Sizes, Usage
 
@@ -23,17 +24,27 @@ _NO_COUNTS = ("usages", "written", "sizes", "columns", "forms")
 _PROFILE_COUNTS = tuple(f.name for f in fields(Profile) if f.name not in _NO_COUNTS)
 
 
+LATEST = 32_503_680_000_000
+"""The year 3000 (milliseconds since 1970): no decision is made then, and a calendar still has it."""
+
+
 class UnreadableError(ValueError):
     """Raised for values that are no history; the message says why."""
 
 
 def encoded(history: History) -> dict[str, Any]:
     """Return a history as plain values."""
-    return {
+    values = {
         "format": FORMAT,
         "totals": _encoded_profile(history.totals),
         "eras": {str(era): _encoded_profile(profile) for era, profile in sorted(history.eras.items())},
     }
+    if history.decisions:
+        values["decisions"] = {
+            name: {"when": decision.when, "ignores": decision.ignores}
+            for name, decision in sorted(history.decisions.items())
+        }
+    return values
 
 
 def decoded(values: object) -> History:
@@ -50,6 +61,7 @@ def decoded(values: object) -> History:
     return History(
         _decoded_profile(entry.get("totals", {})),
         {_number(era): _decoded_profile(profile) for era, profile in eras.items()},
+        _decoded_decisions(entry.get("decisions", {})),
     )
 
 
@@ -108,6 +120,24 @@ def _decoded_profile(values: object) -> Profile:
         forms=_decoded_texts(forms, "forms"),
         **_decoded_counts(entry, _PROFILE_COUNTS),
     )
+
+
+def _decoded_decisions(values: object) -> Decisions:
+    entry = _mapping(values, "decisions")
+    return {name: _decoded_decision(decision) for name, decision in entry.items()} or UNDECIDED
+
+
+def _decoded_decision(values: object) -> Decision:
+    entry = _mapping(values, "a decision")
+    ignores = entry.get("ignores")
+    if not isinstance(ignores, bool):
+        msg = f"ignores is {ignores!r:.60}, and true or false is read"
+        raise UnreadableError(msg)
+    when = _number(entry.get("when"))
+    if not 0 <= when < LATEST:
+        msg = f"when is {when!r:.60}, and milliseconds since 1970 are read"
+        raise UnreadableError(msg)
+    return Decision(when, ignores)
 
 
 def _decoded_sizes(values: object) -> Sizes:

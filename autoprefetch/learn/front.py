@@ -7,18 +7,14 @@ tried again (`breakers.py`).
 
 from __future__ import annotations
 
-import atexit
-import os
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from multiprocessing import parent_process
-from multiprocessing.util import Finalize, register_after_fork
 from queue import Empty, SimpleQueue
 from typing import TypeVar
-from weakref import WeakSet
 
+from autoprefetch.learn import endings
 from autoprefetch.learn.breakers import Breaker, Told
 from autoprefetch.learn.histories import UNKNOWN, History
 from autoprefetch.learn.stores import SharedStore
@@ -74,7 +70,7 @@ class Front:
         self._bound = bound
         store.whole = lambda: {key: history for key, history in memory.items() if history}
         self._begin()
-        _fronts.add(self)
+        endings.heed(self)
 
     def _begin(self) -> None:
         self._lock = threading.Lock()
@@ -172,14 +168,24 @@ class Front:
             job()
 
     def _flush(self) -> None:
+        """Bring what was learned to the store, unless it is left alone now."""
+        if self._pending:
+            self._breaker.attempt("cannot be written", self._bring)
+
+    def _bring(self) -> None:
         """Bring what was learned to the store; what cannot be brought waits for the next time."""
         with self._lock:
             bringing, self._pending = self._pending, {}
-        if bringing and not self._breaker.attempt("cannot be written", lambda: self.store.merge_many(bringing)):
+        if not bringing:
+            return
+        try:
+            self.store.merge_many(bringing)
+        except BaseException:  # whatever it is: it is raised again
             with self._lock:
                 for key, delta in bringing.items():
                     later = self._pending.get(key)
                     self._pending[key] = delta.merged_with(later) if later else delta
+            raise
 
     def _refresh(self) -> None:
         """Take over what others have learned, as far as there is room for it."""
@@ -212,8 +218,17 @@ class Front:
     def items(self) -> list[tuple[str, History]]:
         """Return what the store knows, with what was learned here, and with the places that this process knows."""
         self.flush()
-        pairs = [(key, found, self.memory.peek(key)) for key, found in self._call(lambda: list(self.store.items()))]
-        return [(key, found.with_places_of(known) if known else found) for key, found, known in pairs]
+        found = dict(self._call(lambda: list(self.store.items())))
+        with self._lock:
+            for key, delta in self._pending.items():  # what could not be brought
+                found[key] = found[key].merged_with(delta) if key in found else delta
+        pairs = [(key, history, self.memory.peek(key)) for key, history in found.items()]
+        return [(key, history.with_places_of(known) if known else history) for key, history, known in pairs]
+
+    def decide(self, key: str, delta: History) -> None:
+        """Know what a person has decided, and bring it to the store now; what cannot be brought is known here only."""
+        self.merge(key, delta)
+        self._call(self._bring)
 
     def delete(self, key: str) -> None:
         """Forget one call site, here and in the store."""
@@ -271,30 +286,3 @@ class Front:
     def forked(self) -> None:
         """Begin anew in a child: what was not brought yet is brought by its parent."""
         self._begin()
-
-
-_fronts: WeakSet[Front] = WeakSet()
-
-
-def close_all() -> None:
-    """Bring everything to its store: the process ends, or forks, which no thread of it should see."""
-    for front in list(_fronts):
-        front.close()
-
-
-def _forked() -> None:
-    for front in list(_fronts):
-        front.forked()
-
-
-def _close_at_the_end_of_a_worker(*args: object) -> None:
-    """Have everything brought when a process of `multiprocessing` ends, which runs no atexit: a parallel test run's."""
-    Finalize(None, close_all, exitpriority=0)
-
-
-atexit.register(close_all)
-register_after_fork(close_all, _close_at_the_end_of_a_worker)
-if parent_process() is not None:  # it was not forked
-    _close_at_the_end_of_a_worker()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=close_all, after_in_child=_forked)

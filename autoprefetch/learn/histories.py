@@ -13,6 +13,7 @@ from functools import reduce
 from itertools import chain
 from typing import Self
 
+from autoprefetch.learn.decisions import UNDECIDED, Decisions, is_ignored, merged
 from autoprefetch.learn.profiles import Path, Profile
 
 ERA = 64
@@ -32,10 +33,12 @@ class History:
     Attributes:
         totals: counts of the call site as a whole, over all its life.
         eras: the profile of each of the latest eras, by its number.
+        decisions: what people have decided about it.
     """
 
     totals: Profile = field(default_factory=Profile)
     eras: Mapping[int, Profile] = field(default_factory=dict)
+    decisions: Decisions = field(default_factory=lambda: UNDECIDED)
     _weighted: Profile | None = field(default=None, init=False, repr=False, compare=False)
 
     @classmethod
@@ -50,15 +53,18 @@ class History:
             eras[era] = eras[era].merged_with(profile) if era in eras else profile
         for era in sorted(eras)[:-KEPT]:
             del eras[era]
-        return type(self)(self.totals.merged_with(other.totals), eras)
+        decisions = merged(self.decisions, other.decisions) if other.decisions else self.decisions
+        return type(self)(self.totals.merged_with(other.totals), eras, decisions)
 
-    def with_places_of(self, other: History) -> History:
+    def with_places_of(self, other: Self) -> Self:
         """Return the same counts with the places in the source that another history knows of them."""
+        if not any(usage.built for profile in other.eras.values() for usage in profile.usages.values()):
+            return self
         eras = {
             era: profile.with_places_of(other.eras[era]) if era in other.eras else profile
             for era, profile in self.eras.items()
         }
-        return History(self.totals, eras)
+        return type(self)(self.totals, eras, self.decisions)
 
     def __bool__(self) -> bool:
         return self != UNKNOWN
@@ -72,6 +78,11 @@ class History:
     def era(self) -> int:
         """The number of the era in which the next evaluation falls."""
         return max(self.evaluations // ERA, *self.eras, 0)
+
+    @property
+    def is_ignored(self) -> bool:
+        """Whether people have decided that the call site is to run as plain Django."""
+        return bool(self.decisions) and is_ignored(self.decisions)
 
     @property
     def has_paths(self) -> bool:

@@ -29,7 +29,7 @@ def _run(command: BaseCommand, options: Mapping[str, Any]) -> int:
     committed = options["committed"]
     known = read(command, committed)
     learned = _learned(command, committed, options["learned"])
-    found = heeding(differences(known, learned), conf.current())
+    found = heeding(differences(known, learned), conf.current(), known, learned)
     ignores = faulty({*known, *learned}, conf.current())
     if options["format"] == "json":
         values = {"differences": [one.as_dict() for one in found], "ignores": [one.as_dict() for one in ignores]}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from django.db.models import Model
@@ -21,7 +21,7 @@ from autoprefetch.plan.costs import (
     is_used_enough,
     prefers_prefetch,
 )
-from autoprefetch.plan.forms import Form, inherited_keys
+from autoprefetch.plan.forms import Form, inherited_keys, target_of
 from autoprefetch.plan.patterns import matching, name_of
 from autoprefetch.plan.plans import Branch, Method, Plan, same
 from autoprefetch.plan.relations import Kind, Relation, relation
@@ -49,6 +49,10 @@ class Choices:
         """Tell whether a relation is to be left lazy."""
         lookup = LOOKUP_SEP.join(step.partition("[")[0].partition("(")[0] for step in path)
         return lookup in self.ignore or bool(matching(self.patterns, name_of(known)))
+
+
+NO_CHOICES = Choices()
+"""What is chosen where nobody says anything."""
 
 
 @dataclass(slots=True)
@@ -90,6 +94,10 @@ class _Planner:
 
     def branches(self, model: type[Model], parent: Path, level: _Level) -> tuple[Branch, ...]:
         """Plan the paths that start at one model."""
+        return tuple(self.each(model, parent, level))
+
+    def each(self, model: type[Model], parent: Path, level: _Level) -> Iterator[Branch]:
+        """Yield the branches that start at one model, each planned when it is asked for."""
         size = len(parent) + 1
         names = {path[:size] for path in self.profile.usages if len(path) >= size and path[: size - 1] == parent}
         names |= {
@@ -98,7 +106,7 @@ class _Planner:
             if len(path) >= size and path[: size - 1] == parent
         }
         found = (self.branch(model, path, level) for path in sorted(names) if not is_derived(path))
-        return tuple(branch for branch in found if branch is not None)
+        yield from (branch for branch in found if branch is not None)
 
     def branch(self, model: type[Model], path: Path, level: _Level) -> Branch | None:
         name, _, variant = path[-1].partition("[")
@@ -174,11 +182,11 @@ class _Planner:
         return no_join, only_ordering
 
     def join(self, known: Relation, target: type[Model], path: Path, level: _Level, found: Costs) -> Branch:
-        level.joins += 1
+        before, level.joins = level.joins, level.joins + 1
         below = self.branches(target, path, level)
         if self.gain(path, found.at_touch, found.join, below) > 0:
             return same(Branch(path, known, target, Method.JOIN, "a join saves the query of each row", below=below))
-        level.joins -= 1
+        level.joins = before  # without those below, which are not made either
         return Branch(path, known, target, Method.LAZY, LATER)
 
     def no_prefetch(self) -> str:
@@ -206,6 +214,13 @@ class _Planner:
         return max(self.gain(branch.path, found.at_touch, ahead, branch.below), 0.0)
 
 
+class _Briefly(_Planner):
+    """Plans the paths of the root alone: what is below one can only speak for loading it ahead."""
+
+    def branches(self, model: type[Model], parent: Path, level: _Level) -> tuple[Branch, ...]:
+        return ()
+
+
 def plan_for(history: History, form: Form, form_of: Callable[[Relation, type[Model]], Form], choices: Choices) -> Plan:
     """Make the plan for the next evaluation.
 
@@ -221,6 +236,18 @@ def plan_for(history: History, form: Form, form_of: Callable[[Relation, type[Mod
     planner = _Planner(history.profile, history.totals.sizes, form, form_of, choices)
     branches = planner.branches(form.model, (), _Level(form))
     return Plan(form.model, branches, tuple(planner.dropped))
+
+
+def loads_ahead(
+    history: History, form: Form, form_of: Callable[[Relation, type[Model]], Form], choices: Choices
+) -> bool:
+    """Tell whether `plan_for` makes a plan that loads anything ahead, without making more of it than that takes."""
+    for planning in (_Briefly, _Planner):
+        planner = planning(history.profile, history.totals.sizes, form, form_of, choices)
+        branches = planner.each(form.model, (), _Level(form))
+        if any(not Plan(form.model, (branch,)).is_empty for branch in branches):
+            return True
+    return False
 
 
 def plan_below(
@@ -251,3 +278,20 @@ def plan_below(
     return Plan(
         form.model, planner.branches(form.model, path, _Level(form, known.known_columns)), tuple(planner.dropped)
     )
+
+
+def stays_lazy(choices: Choices, model: type[Model], path: Path) -> bool:
+    """Tell whether a relation, or what it leads on from, is ignored.
+
+    Args:
+        choices: what the settings, the caller and the comment say.
+        model: where the path starts.
+        path: the relation path.
+    """
+    names = tuple(step.partition("[")[0].partition("(")[0] for step in path)
+    for size in range(1, len(names) + 1):
+        owner = target_of(model, names[: size - 1])
+        known = relation(owner, names[size - 1]) if owner is not None else None
+        if known is not None and choices.ignores(names[:size], known):
+            return True
+    return False

@@ -8,13 +8,13 @@ from typing import Any
 
 from autoprefetch import conf
 from autoprefetch.advise.differences import NEW, Difference, differences
-from autoprefetch.advise.ignores import stays_lazy
 from autoprefetch.apply import planning
 from autoprefetch.apply.standing import Standing
 from autoprefetch.evaluation import engine
 from autoprefetch.learn.histories import History
 from autoprefetch.learn.profiles import Path
 from autoprefetch.learn.stores.memory import MemoryStore
+from autoprefetch.plan.choosing import stays_lazy
 from autoprefetch.reporting import suggestion_for
 
 Known = Mapping[str, tuple[Standing, History]]

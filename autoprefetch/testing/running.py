@@ -125,7 +125,7 @@ class Running:
             FileStore(self.file).merge_many(self.findings.learned)
         if self.mode == CHECK:
             self.findings.is_whole &= exitstatus == pytest.ExitCode.OK and _has_run_all(session.config)
-            found = heeding(differences(self.committed, self.findings.learned), conf.current())
+            found = heeding(differences(self.committed, self.findings.learned), conf.current(), self.committed)
             self.differences = [one for one in found if self.findings.is_whole or one.kind == NEW]
             if self.differences and exitstatus == pytest.ExitCode.OK:
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED

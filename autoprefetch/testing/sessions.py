@@ -102,7 +102,7 @@ class Session:
         shown = self._take()
         if self.mode == CHECK:
             known: Known = {standing.site.key: (standing, history) for standing, history in engine.known()}
-            found = heeding(differences(self.committed, shown), conf.current())
+            found = heeding(differences(self.committed, shown), conf.current(), self.committed)
             new = [one for one in found if one.kind == NEW]
             texts += [*(one.as_text() for one in new), *code_for(new, known)] if new else []
         return "\n".join(texts)

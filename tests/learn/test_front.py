@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from autoprefetch.learn import breakers
+from autoprefetch.learn.decisions import WHOLE, Decision
 from autoprefetch.learn.front import BOUND, FLUSH_SIZE, Front
 from autoprefetch.learn.histories import UNKNOWN, History
 from autoprefetch.learn.profiles import Profile, Usage
@@ -251,6 +252,81 @@ def test_what_a_person_forgets_is_forgotten_by_all(front: Front, shared: Shared)
     front.refresh()
     assert not front.load("a")
     assert front.load("b") == ONE
+
+
+IGNORED = History(decisions={WHOLE: Decision(5, ignores=True)})
+
+
+def test_what_a_person_decides_is_brought_at_once_and_heeded_by_all(
+    front: Front, shared: Shared, troubles: list[tuple[str, BaseException | None]], opened: list[Front]
+) -> None:
+    """By others when they look into the store next; forgetting drops it there as well."""
+    other = another(shared, troubles, opened)
+    for one in (front, other):
+        one.merge("a", ONE)
+        one.flush()
+    front.decide("a", IGNORED)
+    assert shared.known["a"] == ONE.merged_with(ONE).merged_with(IGNORED)
+    before = other.load("a")
+    assert before is not None
+    assert not before.is_ignored
+    other.refresh()
+    after = other.load("a")
+    assert after is not None
+    assert after.is_ignored
+    front.delete("a")
+    other.refresh()
+    assert not other.load("a")
+    assert not shared.known.get("a")
+
+
+def test_a_decision_that_cannot_be_brought_is_heeded_here_and_brought_later(front: Front, shared: Shared) -> None:
+    """Who decides sees the error, and what is shown is what is heeded."""
+    front.merge("a", ONE)
+    front.flush()
+    shared.error = OSError("it is read only")
+    with pytest.raises(OSError, match="read only"):
+        front.decide("a", IGNORED)
+    known = front.load("a")
+    assert known is not None
+    assert known.is_ignored
+    shared.error = None
+    front.refresh()
+    assert front.load("a") == ONE.merged_with(IGNORED)
+    front._breaker.retry()
+    front.flush()
+    assert shared.known["a"] == ONE.merged_with(IGNORED)
+
+
+def test_what_could_not_be_brought_is_shown(front: Front, shared: Shared) -> None:
+    """Once, with what the store knows: as of a file that can be read, and not written."""
+    shared.known["a"] = ONE
+    merge_many, shared.merge_many = shared.merge_many, _refuse  # type: ignore[method-assign]
+    with pytest.raises(OSError, match="refused"):
+        front.decide("a", IGNORED)
+    assert front.items() == [("a", ONE.merged_with(IGNORED))]
+    shared.merge_many = merge_many  # type: ignore[method-assign]
+    front.decide("b", IGNORED)
+    assert dict(front.items()) == {"a": ONE.merged_with(IGNORED), "b": IGNORED} == shared.known
+
+
+def _refuse(deltas: Mapping[str, History]) -> None:
+    msg = "refused"
+    raise OSError(msg)
+
+
+def test_a_decision_survives_a_cache_that_lost_everything(front: Front, shared: Shared) -> None:
+    """Taken after the loss, it is brought with all that this process knows; before it, with what is learned next."""
+    shared.may_lose = True
+    front.merge("a", ONE)
+    front.flush()
+    shared.known.clear()
+    front.decide("a", IGNORED)
+    assert shared.known == {"a": ONE.merged_with(IGNORED)}
+    shared.known.clear()
+    front.merge("b", ONE)
+    front.flush()
+    assert shared.known == {"a": ONE.merged_with(IGNORED), "b": ONE}
 
 
 def test_what_a_cache_has_lost_is_brought_back(front: Front, shared: Shared) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from hypothesis import strategies as st
 
 from autoprefetch import stores
 from autoprefetch.database.models import CallSite
+from autoprefetch.learn.decisions import WHOLE, Decision
 from autoprefetch.learn.encoding import FORMAT, UnreadableError, decoded, encoded, lookup, path_of
 from autoprefetch.learn.histories import ERA, KEPT, UNKNOWN, History
 from autoprefetch.learn.profiles import Profile, Usage
@@ -128,6 +130,59 @@ def test_names_of_any_text_can_be_kept(store: SharedStore) -> None:
     delta = History.of(Profile(1, 1, usages=usages), 0)
     store.merge_many(dict.fromkeys(keys, delta))
     assert dict(store.items()) == dict.fromkeys(keys, delta)
+
+
+# Decisions ------------------------------------------------------------------------------------------------------------
+
+IGNORED = History(decisions={WHOLE: Decision(5, ignores=True), "author": Decision(6, ignores=True)})
+
+
+def test_what_was_decided_is_kept_with_what_was_learned(setting: dict[str, Any]) -> None:
+    """By each store, for each process; the later decision is in force, whoever brings it when."""
+    store, other = stores.shared(setting), stores.shared(setting)
+    store.merge(KEY, ONE)
+    store.merge(KEY, IGNORED)
+    other.merge_many({KEY: ONE, "other": IGNORED})
+    assert other.load(KEY) == ONE.merged_with(ONE).merged_with(IGNORED)
+    assert dict(store.items())["other"] == IGNORED
+    other.merge(KEY, History(decisions={WHOLE: Decision(7, ignores=False)}))
+    store.merge(KEY, IGNORED)
+    found = store.load(KEY)
+    assert found is not None
+    assert found.decisions == {WHOLE: Decision(7, ignores=False), "author": Decision(6, ignores=True)}
+
+
+def test_what_was_decided_is_forgotten_with_what_was_learned(store: SharedStore) -> None:
+    """One call site, or all of them."""
+    store.merge_many({KEY: IGNORED, "other": IGNORED})
+    store.delete(KEY)
+    store.merge(KEY, ONE)
+    assert dict(store.items()) == {KEY: ONE, "other": IGNORED}
+    store.clear()
+    store.merge("other", ONE)
+    assert store.load("other") == ONE
+
+
+@pytest.mark.parametrize("setting", ["locmem", pytest.param("redis", marks=pytest.mark.needs("redis"))], indirect=True)
+def test_a_cache_keeps_what_is_ignored_though_it_is_not_seen(setting: dict[str, Any]) -> None:
+    """What is ignored is not learned, and so not written; once it is ignored no longer it expires like all else."""
+    store = stores.shared({**setting, "OPTIONS": {**setting["OPTIONS"], "TIMEOUT": 1}})
+    store.merge_many({"ignored": IGNORED, "taken back": IGNORED, "learned": ONE})
+    store.merge("taken back", History(decisions={name: Decision(9, ignores=False) for name in IGNORED.decisions}))
+    time.sleep(1.2)
+    assert dict(store.items()) == {"ignored": IGNORED}
+    store.delete("ignored")
+    assert list(store.items()) == []
+
+
+def test_decisions_survive_a_file_in_version_control(tmp_path: Path) -> None:
+    """Each on a line of its own, so that branches merge line by line."""
+    file = FileStore(tmp_path / "known.json")
+    file.merge(KEY, ONE.merged_with(IGNORED))
+    assert FileStore(file.path).load(KEY) == ONE.merged_with(IGNORED)
+    text = file.path.read_text()
+    assert '"*": {"when": 5, "ignores": true},\n' in text
+    assert '"author": {"when": 6, "ignores": true},\n' in text
 
 
 # Many processes -------------------------------------------------------------------------------------------------------
@@ -430,7 +485,14 @@ profiles = st.builds(
         st.one_of(st.just(()), paths), st.frozensets(st.sampled_from(["id", "name", "author_id"])), max_size=2
     ),
 )  # fmt: skip
-histories = st.builds(History.of, profiles, st.integers(0, 9))
+decided = st.dictionaries(
+    st.sampled_from([WHOLE, "author", "author__archive"]), st.builds(Decision, st.integers(0, 3), st.booleans())
+)
+histories = st.builds(
+    lambda counted, decisions: replace(counted, decisions=decisions),
+    st.builds(History.of, profiles, st.integers(0, 9)),
+    decided,
+)
 
 
 @given(st.lists(histories, min_size=1, max_size=8), st.randoms(use_true_random=False))

@@ -41,7 +41,7 @@ class CacheStore:
 
     Args:
         alias: the cache, by its name in `CACHES`.
-        timeout: how long a call site is kept after it was last seen (seconds).
+        timeout: how long a call site is kept after it was last seen (seconds); what people ignore is kept for good.
     """
 
     def __init__(self, alias: str = "default", timeout: int = KEPT) -> None:
@@ -96,25 +96,27 @@ class CacheStore:
             missing = deltas.keys() - {key for key in deltas if _entry(key) in found}
             if missing:
                 self._cache.set(_INDEX, json.dumps(sorted({*self._alive(), *missing})), None)
-            self._set({_entry(key): json.dumps(encoded(history)) for key, history in merged.items()})
+            for is_kept, timeout in ((True, None), (False, self.timeout)):
+                chosen = {key: history for key, history in merged.items() if _is_kept(history) is is_kept}
+                self._set({_entry(key): json.dumps(encoded(history)) for key, history in chosen.items()}, timeout)
             self._has_index = True
 
     def delete(self, key: str) -> None:
         """Forget one call site."""
         with self._locked():
-            self._set({_entry(key): _FORGOTTEN})
+            self._set({_entry(key): _FORGOTTEN}, self.timeout)
 
     def clear(self) -> None:
         """Forget everything."""
         with self._locked():
-            self._set({_entry(key): _FORGOTTEN for key in self._index()})
+            self._set(dict.fromkeys(map(_entry, self._index()), _FORGOTTEN), self.timeout)
 
     def is_emptied(self) -> bool:
         """Tell whether the cache has lost what this process saw in it: its server was started again, for example."""
         return self._has_index and self._cache.get(_INDEX) is None
 
-    def _set(self, entries: dict[str, str]) -> None:
-        if failed := self._cache.set_many(entries, self.timeout):
+    def _set(self, entries: dict[str, str], timeout: int | None) -> None:
+        if entries and (failed := self._cache.set_many(entries, timeout)):
             msg = f"the cache {self.alias!r} did not take {len(failed)} of {len(entries)} entries"
             raise OSError(msg)
 
@@ -157,6 +159,11 @@ class CacheStore:
         finally:
             if self._cache.get(_LOCK) == token:  # else it has expired, and may be somebody else's
                 self._cache.delete(_LOCK)
+
+
+def _is_kept(history: History) -> bool:
+    """Tell whether a call site is kept however long it is not seen: what is ignored is not learned, and not written."""
+    return any(decision.ignores for decision in history.decisions.values())
 
 
 def _entry(key: str) -> str:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from autoprefetch.advise.keys import Place
-from autoprefetch.advise.reports import CallSiteReport
 from autoprefetch.advise.tables import duration
 from autoprefetch.surveying import Surveyed
 from autoprefetch.web.dashboard.figures import Bar, counted, number, queries
@@ -49,38 +48,38 @@ class Entry:
 
 def is_warm(site: Surveyed) -> bool:
     """Tell whether an evaluation has loaded anything ahead."""
-    return site.report.totals.warm > 0
+    return site.history.totals.warm > 0
 
 
 def is_rolled_back(site: Surveyed) -> bool:
     """Tell whether this process has taken its plan away, or given up batches."""
-    return bool(site.report.quarantined or site.given_up)
+    return bool(site.quarantined or site.given_up)
 
 
 def fault_of(site: Surveyed) -> str:
     """Name the class of the fault that took its plan away, and no more: what a fault says may hold values."""
-    found = _CLASS.match(site.report.quarantined)
-    return found[0] if found else "Exception" if site.report.quarantined else ""
+    found = _CLASS.match(site.quarantined)
+    return found[0] if found else "Exception" if site.quarantined else ""
 
 
 def entry(site: Surveyed) -> Entry:
     """Show a call site."""
-    report = site.report
+    history = site.history
     return Entry(
-        digest=digest_of(report.key),
+        digest=digest_of(site.key),
         place=site.place,
-        model=report.model,
+        model=site.model,
         states=tuple(_states(site)),
-        evaluations=counted(report.totals.evaluations, "evaluation", "evaluations"),
-        bars=queries(report.profile.plain_queries, report.profile.measured_queries),
+        evaluations=counted(history.totals.evaluations, "evaluation", "evaluations"),
+        bars=queries(history.profile.plain_queries, history.profile.measured_queries),
         is_warm=is_warm(site),
-        saved=_saved(report) if report.saved_queries else (),
+        saved=_saved(site) if site.saved_queries else (),
     )
 
 
-def _saved(report: CallSiteReport) -> tuple[tuple[str, str], ...]:
-    queries_saved = "query saved" if report.saved_queries == 1 else "queries saved"
-    return (("time saved", duration(report.saved_seconds)), (queries_saved, number(report.saved_queries)))
+def _saved(site: Surveyed) -> tuple[tuple[str, str], ...]:
+    queries_saved = "query saved" if site.saved_queries == 1 else "queries saved"
+    return (("time saved", duration(site.saved_seconds)), (queries_saved, number(site.saved_queries)))
 
 
 def _states(site: Surveyed) -> list[tuple[str, str]]:
@@ -88,16 +87,16 @@ def _states(site: Surveyed) -> list[tuple[str, str]]:
     found += [("advice", "has advice")] if site.has_advice else []
     found += [("rolled-back", "rolled back")] if is_rolled_back(site) else []
     found += [("unused", "unused eager loads")] if site.unused else []
-    found += [("ignored", "ignored")] if site.ignored_by else []
-    found += [("gone", "model is gone")] if site.report.gone else []
+    found += [("ignored", "ignored")] if site.is_ignored else []
+    found += [("gone", "model is gone")] if site.is_gone else []
     return found
 
 
-def totals(reports: Sequence[CallSiteReport]) -> list[tuple[str, str]]:
+def totals(sites: Sequence[Surveyed]) -> list[tuple[str, str]]:
     """Add up call sites: what it is, and how much."""
     return [
-        ("evaluations", number(sum(report.totals.evaluations for report in reports))),
-        ("rows", number(sum(report.totals.rows for report in reports))),
-        ("queries saved", number(sum(report.saved_queries for report in reports))),
-        ("time saved, estimated", duration(sum(report.saved_seconds for report in reports))),
+        ("evaluations", number(sum(site.history.totals.evaluations for site in sites))),
+        ("rows", number(sum(site.history.totals.rows for site in sites))),
+        ("queries saved", number(sum(site.saved_queries for site in sites))),
+        ("time saved, estimated", duration(sum(site.saved_seconds for site in sites))),
     ]

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from django.core.paginator import Page, Paginator
 from django.db.models.constants import LOOKUP_SEP
 
+from autoprefetch.learn.decisions import left_lazy
 from autoprefetch.surveying import Surveyed
 from autoprefetch.web.dashboard.entries import is_rolled_back, is_warm
 from autoprefetch.web.dashboard.figures import number
@@ -24,6 +25,7 @@ FILTERS: Mapping[str, tuple[str, Callable[[Surveyed], bool]]] = {
     "advice": ("Has advice", lambda site: site.has_advice),
     "rolled-back": ("Rolled back", is_rolled_back),
     "unused": ("Unused eager loads", lambda site: bool(site.unused)),
+    "ignored": ("Ignored", lambda site: site.is_ignored or bool(left_lazy(site.history.decisions))),
 }
 """What the list can be narrowed to: the name in the address, the title, and which call sites that are."""
 
@@ -93,7 +95,9 @@ def listing(sites: Sequence[Surveyed], given: Mapping[str, str]) -> Listing:
 
 def matches(site: Surveyed, words: str) -> bool:
     """Tell whether each word is in the name, the module, the callers, the route, the model or a relation path."""
-    text = " ".join([site.report.key, *map(LOOKUP_SEP.join, site.report.profile.usages)]).casefold()
+    if not words:
+        return True
+    text = " ".join([site.key, *map(LOOKUP_SEP.join, site.history.profile.usages)]).casefold()
     return all(word in text for word in words.casefold().split())
 
 

@@ -10,6 +10,8 @@ import pytest
 from django.core.cache import caches
 
 from autoprefetch.evaluation import engine
+from autoprefetch.learn.decisions import Decision
+from autoprefetch.learn.histories import History
 from autoprefetch.web.dashboard.pages import POLICY
 from tests.browsers import PHONE, Visit, launched, needs_browser, visiting
 from tests.stores import kept_in
@@ -25,7 +27,8 @@ pytestmark = [
     pytest.mark.parametrize("database", ["sqlite"], indirect=True),
 ]
 
-TAB_STOPS = 12
+TAB_STOPS = 13
+IGNORED = History(decisions={name: Decision(1_790_000_000_000, ignores=True) for name in ("*", "branch")})
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +120,7 @@ def test_what_was_learned_is_forgotten_by_a_button(browser, server, database):
     with staff(browser, server) as visit:
         visit.page.goto(address(COLD))
         visit.page.get_by_text("Forget", exact=True).click()
-        assert visit.page.get_by_text("that takes the permission").is_visible()
+        assert visit.page.get_by_text("You may look, and not forget").is_visible()
         assert visit.page.get_by_role("button", name="Forget what was learned").count() == 0
     with staff(browser, server, "delete_callsite") as visit:
         visit.page.goto(address(COLD))
@@ -126,6 +129,39 @@ def test_what_was_learned_is_forgotten_by_a_button(browser, server, database):
         visit.page.get_by_role("button", name="Forget what was learned").click()
         assert visit.page.get_by_text("Forgotten.").is_visible()
         assert COLD not in dict(engine.store.items())
+
+
+def test_what_is_ignored_by_a_button_is_ignored_until_another_takes_that_back(browser, server, database):
+    """All of it, or a relation; who may not is told what it takes, and sees what is ignored."""
+    with staff(browser, server) as visit:
+        visit.page.goto(address(COLD))
+        visit.page.get_by_text("Ignore", exact=True).click()
+        assert visit.page.get_by_text("You may look, and not ignore").is_visible()
+        assert visit.page.get_by_role("button", name="Ignore").count() == 0
+    with staff(browser, server, "change_callsite") as visit:
+        visit.page.goto(address(COLD))
+        assert not visit.page.get_by_role("button", name="Ignore all of it").is_visible()
+        visit.page.get_by_text("Ignore", exact=True).first.click()
+        visit.page.get_by_role("button", name="Ignore all of it").click()
+        assert visit.page.get_by_text("Ignored from now on").is_visible()
+        assert visit.page.get_by_text("It runs as plain Django, and what is shown was learned before.").is_visible()
+        assert ignored(COLD) == ["*"]
+        visit.page.goto(LIST)
+        visit.page.get_by_role("link", name="Ignored 1").click()
+        visit.page.get_by_role("link", name="OverdueView.get").click()
+        visit.page.get_by_text("Ignore", exact=True).first.click()
+        visit.page.get_by_role("button", name="Stop ignoring all of it").click()
+        assert visit.page.get_by_text("Ignored no longer").is_visible()
+        visit.page.get_by_text("Ignore", exact=True).first.click()
+        visit.page.get_by_role("button", name="Ignore reader", exact=True).click()
+        assert ignored(COLD) == ["reader"]
+        assert visit.page.get_by_text("it is ignored.").is_visible()
+
+
+def ignored(key: str) -> list[str]:
+    """Return what the store knows to be ignored of a call site."""
+    decisions = dict(engine.store.items())[key].decisions
+    return sorted(name for name, decision in decisions.items() if decision.ignores)
 
 
 # The policy -----------------------------------------------------------------------------------------------------------
@@ -167,7 +203,7 @@ def test_the_button_fills_the_clipboard(browser, server, database):
             assert copied == visit.page.locator(f"#code-{number}").text_content()
             visit.page.evaluate("() => { document.getElementById('copied').textContent = '' }")
         assert buttons.nth(2).inner_text().startswith("Copied")
-        visit.page.get_by_text("Ignore", exact=True).click()
+        visit.page.get_by_text("Ignore", exact=True).first.click()
         visit.page.locator("details[open] button.copy").first.click()
         visit.page.wait_for_function("() => document.getElementById('copied').textContent === 'Copied.'")
         assert '"IGNORE": ["tests.library.views:' in visit.page.evaluate("() => navigator.clipboard.readText()")
@@ -188,8 +224,9 @@ def test_without_a_clipboard_the_code_is_selected(browser, server, database):
 
 
 def test_all_but_copying_works_without_javascript(browser, server, database):
-    """Searching, narrowing, looking, disclosing and forgetting; there is no button that does nothing."""
-    with staff(browser, server, "delete_callsite", java_script_enabled=False) as visit:
+    """Searching, narrowing, looking, disclosing, ignoring and forgetting; there is no button that does nothing."""
+    may = ("delete_callsite", "change_callsite")
+    with staff(browser, server, *may, java_script_enabled=False) as visit:
         visit.page.goto(LIST)
         visit.page.get_by_label("Search").fill("overdue")
         visit.page.get_by_role("button", name="Search").click()
@@ -198,8 +235,13 @@ def test_all_but_copying_works_without_javascript(browser, server, database):
         assert visit.page.locator("#code-0").is_visible()
         assert visit.page.locator("button.copy").count() > 0
         assert not visit.page.locator("button.copy").first.is_visible()
-        visit.page.get_by_text("Ignore", exact=True).click()
+        visit.page.get_by_text("Ignore", exact=True).first.click()
         assert visit.page.locator("#ignore").is_visible()
+        visit.page.get_by_role("button", name="Ignore reader", exact=True).click()
+        assert ignored(COLD) == ["reader"]
+        visit.page.get_by_text("Ignore", exact=True).first.click()
+        visit.page.get_by_role("button", name="Stop ignoring reader", exact=True).click()
+        assert ignored(COLD) == []
         visit.page.get_by_text("Forget", exact=True).click()
         visit.page.get_by_role("button", name="Forget what was learned").click()
         assert visit.page.get_by_text("Forgotten.").is_visible()
@@ -236,7 +278,7 @@ def test_the_list_can_be_walked_through_by_keyboard(browser, server, database):
         found = tab_stops(visit, TAB_STOPS)
         assert [stop["name"] for stop in found] == [
             "Skip to the content", "autoprefetch", "q", "Search",
-            "All 7", "Cold 3", "Warm 4", "Has advice 5", "Rolled back 1", "Unused eager loads 1",
+            "All 7", "Cold 3", "Warm 4", "Has advice 5", "Rolled back 1", "Unused eager loads 1", "Ignored 0",
             "ShelfListView.get_queryset", "the search results",
         ]  # fmt: skip
         assert all(stop["isShown"] and stop["isThere"] for stop in found), found
@@ -266,6 +308,19 @@ def test_a_call_site_can_be_worked_with_by_keyboard(browser, server, database):
         assert button["name"] == "Forget what was learned"
         visit.page.keyboard.press("Enter")
         visit.page.wait_for_url("**/?forgotten")
+    with staff(browser, server, "change_callsite") as visit:
+        visit.page.goto(address(COLD))
+        while tab_stops(visit, 1)[0]["name"] != "Ignore":
+            pass
+        visit.page.keyboard.press("Enter")
+        found = tab_stops(visit, 5)
+        assert [stop["name"] for stop in found] == [
+            "Ignore all of it", "Ignore copy", "Ignore copy__book", "Ignore reader", "Ignore reader__branch",
+        ]  # fmt: skip
+        assert all(stop["isShown"] and stop["isThere"] for stop in found), found
+        visit.page.keyboard.press("Enter")
+        visit.page.wait_for_url("**/?ignored")
+        assert ignored(COLD) == ["reader__branch"]
 
 
 # Sizes and colours ----------------------------------------------------------------------------------------------------
@@ -283,8 +338,11 @@ SMALL = """() => [...document.querySelectorAll("a, button, summary, input:not([t
 @pytest.mark.parametrize("viewport", [PHONE, {"width": 320, "height": 640}])
 def test_nothing_is_wider_than_a_phone(browser, server, database, viewport):
     """One scrolls down and never sideways, and what is touched is large enough to be hit."""
+    engine.store.merge(COLD, IGNORED)
     engine.store.merge(f"{'a_long_name' * 40}.views:{'AView' * 60}/auto#0 <  < library.Book", OTHERS[WARM])
-    with staff(browser, server, "delete_callsite", viewport=viewport, has_touch=True, is_mobile=True) as visit:
+    with staff(
+        browser, server, "delete_callsite", "change_callsite", viewport=viewport, has_touch=True, is_mobile=True
+    ) as visit:
         listed = [*pages(), *(address(key) for key, _ in engine.store.items())]
         for page in dict.fromkeys(listed):
             visit.page.goto(page)
@@ -346,7 +404,8 @@ FAINT = """() => {
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_everything_can_be_read_in_both_schemes(browser, server, database, scheme):
     """A contrast of 4.5 for text of any size, of 3 for bars; and the schemes are two."""
-    with staff(browser, server, "delete_callsite", color_scheme=scheme) as visit:
+    engine.store.merge(WARM, IGNORED)
+    with staff(browser, server, "delete_callsite", "change_callsite", color_scheme=scheme) as visit:
         for page in [*pages(), address("nothing")][:-1]:
             visit.page.goto(page)
             visit.page.evaluate("() => document.querySelectorAll('details').forEach((each) => { each.open = true })")
@@ -388,7 +447,8 @@ STRUCTURE = """() => {
 
 def test_pages_are_well_formed_for_those_who_do_not_see_them(browser, server, database):
     """Headings in order, labels, names, landmarks; drawings stay silent, because their numbers stand beside them."""
-    with staff(browser, server, "delete_callsite") as visit:
+    engine.store.merge(WARM, IGNORED)
+    with staff(browser, server, "delete_callsite", "change_callsite") as visit:
         titles = set()
         for page in pages():
             visit.page.goto(page)
@@ -406,7 +466,7 @@ def test_pages_are_well_formed_for_those_who_do_not_see_them(browser, server, da
 
 def test_pictures_for_the_documentation(browser, server, database):
     """Taken where AUTOPREFETCH_SCREENSHOTS names a folder; else this only loads what they would show."""
-    with staff(browser, server, "delete_callsite", color_scheme="light") as visit:
+    with staff(browser, server, "delete_callsite", "change_callsite", color_scheme="light") as visit:
         visit.page.goto(LIST)
         visit.shoot("dashboard-list", full_page=True)
         visit.page.goto(catalogue())

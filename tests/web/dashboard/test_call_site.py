@@ -12,16 +12,20 @@ from typing import Any
 import pytest
 from django.test import override_settings
 
-from autoprefetch import auto
+from autoprefetch import auto, conf
 from autoprefetch.advise.keys import place_of
 from autoprefetch.evaluation import engine
+from autoprefetch.learn.decisions import Decision
 from autoprefetch.learn.histories import History
 from autoprefetch.learn.profiles import Profile
-from autoprefetch.surveying import ELSEWHERE, ORDERING, Surveyed, diff_of, survey
+from autoprefetch.learn.stores.file import FileStore
+from autoprefetch.rules import FILE_STORE
+from autoprefetch.surveying import ELSEWHERE, ORDERING, Surveyed, decide, diff_of, survey
 from autoprefetch.web.dashboard.branches import GIVEN_UP, PLAIN, Mark, Node, tree
 from autoprefetch.web.dashboard.changes import changes
-from autoprefetch.web.dashboard.ignoring import ignoring
+from autoprefetch.web.dashboard.ignoring import IN_MEMORY, choices, ignoring
 from tests.library.models import Book
+from tests.stores import kept_in
 from tests.web.dashboard.sites import COLD, NAMED, OTHERS, UNUSED, WARM, address, client, history, used
 
 ROOT = Path(__file__).parents[3]
@@ -306,3 +310,69 @@ def test_a_name_can_be_ignored_only_where_its_place_is_known(library, database):
     found = site("mine < ")
     assert place_of(found.report.key).module == ""
     assert ast.literal_eval(f"{{{ignoring(found, survey()).line}}}") == {"IGNORE": [found.origin]}
+
+
+def test_what_can_be_ignored_is_offered(database):
+    """All of it, and each relation that the code itself does not load, by its lookup, whatever shapes it has."""
+    usages: dict[Any, Any] = {
+        ("tags(0badcafe)",): used(4, 16),
+        ("tags(0badcafe)", "books"): used(4, 16),
+        ("tags",): used(4, 16),
+        ("author", "archive"): used(4, 16),
+        ("writer",): used(4, 16),
+    }
+    profile = Profile(4, 64, 4, usages=usages, forms=frozenset({"ordered; joins author"}))
+    found = stored("view <  < library.Book", History.of(profile, 0))
+    assert [choice.name for choice in choices(found)] == ["*", "author__archive", "tags", "tags__books"]
+    with override_settings(AUTOPREFETCH={"IGNORE": ["library.Book.tags"]}):
+        assert [choice.name for choice in choices(site("view"))] == ["*", "author__archive", "tags__books"]
+
+
+def test_a_relation_that_is_ignored_is_marked_lazy_with_its_queries(database):
+    """And can be taken back, also once the models do not have it any more."""
+    usages: dict[Any, Any] = {("tags(0badcafe)",): used(4, 16), ("tags",): used(4, 16), ("author",): used(4, 16)}
+    found = stored("view <  < library.Book", History.of(Profile(4, 64, 4, usages=usages), 0))
+    assert marks(found)["tags"] == ["batched"]
+    decide(found, "tags", ignores=True)
+    node = nodes(tree(site("view")))["tags"]
+    assert ([str(mark) for mark in node.marks], node.reason) == (["lazy"], "it is ignored")
+    text = page(site("view"), "change_callsite")
+    assert 'Stop ignoring<span class="visually-hidden"> tags</span>' in text
+    gone = {"decisions": {"writer": Decision(5, ignores=True)}}
+    engine.store.merge("view <  < library.Book", History(**gone))
+    assert [choice.name for choice in choices(site("view")) if choice.since] == ["tags", "writer"]
+
+
+def test_it_says_how_long_a_decision_holds(tmp_path, database):
+    """Where that is not for all processes and for good."""
+    assert IN_MEMORY in page(stored(WARM, OTHERS[WARM]), "change_callsite")
+    file = {"BACKEND": FILE_STORE, "OPTIONS": {"PATH": str(tmp_path / "known.json")}}
+    with kept_in(FILE_STORE, **file["OPTIONS"]):
+        engine.open_store(conf.current())
+        assert ignoring(stored(WARM, OTHERS[WARM]), survey()).held == ""
+        with override_settings(AUTOPREFETCH={"MODE": "apply", "STORE": file}):
+            assert "MODE is 'apply', and the store is a file: it holds until" in page(site(WARM), "change_callsite")
+
+
+def test_a_decision_that_cannot_be_written_is_said_to_be(tmp_path, database):
+    """With what holds now, where, and what to do; it is written once that can be done."""
+    path = tmp_path / "known.json"
+    with kept_in(FILE_STORE, PATH=str(path)):
+        engine.open_store(conf.current())
+        stored(COLD, OTHERS[COLD])
+        lock = path.with_name("known.json.lock")
+        lock.unlink()
+        lock.mkdir()  # so that nobody can write, whoever runs the test
+        staff = client("change_callsite")
+        answer = staff.post(address(COLD, "ignore"), {"name": "*"})
+        text = unescape(answer.content.decode())
+        assert answer.status_code == 503
+        assert "The FileStore cannot be written" in text
+        assert "It failed with <code>IsADirectoryError</code>" in text
+        assert "What you decided holds in the process that answers, and in no other" in text
+        assert '"IGNORE": ["library.loans:OverdueView.get/auto#0"],' in text
+        assert "<strong>Ignored</strong> since" in staff.get(address(COLD)).content.decode()
+        assert not FileStore(path).load(COLD).is_ignored  # type: ignore[union-attr]
+        lock.rmdir()
+        assert staff.post(address(COLD, "ignore"), {"name": "reader"}).status_code == 302
+        assert set(FileStore(path).load(COLD).decisions) == {"*", "reader"}  # type: ignore[union-attr]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
-from django.test import Client
+from django.test import Client, override_settings
 
 from autoprefetch.evaluation import engine
+from autoprefetch.surveying import decide, survey
 from autoprefetch.web.dashboard.listing import FILTERS, ON_A_PAGE
 from tests.web.dashboard.sites import COLD, GONE, LIST, NAMED, OTHERS, UNUSED, WARM, client, history, used
 
@@ -84,6 +85,24 @@ def test_the_list_is_narrowed(staff, chosen, expected):
     assert title == FILTERS.get(chosen, FILTERS["all"])[0]
 
 
+def test_what_people_ignore_can_be_found(staff):
+    """A call site or one of its relations, by a decision or by the settings; there is no advice for what is ignored."""
+    [warm, cold] = [one for one in survey() if one.key in (COLD, WARM)]
+    decide(cold, "*", ignores=True)
+    decide(warm, "branch", ignores=True)
+    decide(warm, "copies", ignores=True)
+    assert names(staff, show="ignored") == ["ShelfListView.get_queryset", "OverdueView.get"]
+    assert "OverdueView.get" not in names(staff, show="advice")
+    assert staff.get(LIST, {"show": "ignored"}).content.decode().count('<li class="state ignored">ignored</li>') == 1
+    with override_settings(AUTOPREFETCH={"IGNORE": ["library.feeds:*"]}):
+        assert "NewBooksFeed.items" in names(staff, show="ignored")
+        assert "NewBooksFeed.items" not in names(staff, show="advice")
+    [warm, cold] = [one for one in survey() if one.key in (COLD, WARM)]
+    for site, name in ((cold, "*"), (warm, "branch"), (warm, "copies")):
+        decide(site, name, ignores=False)
+    assert names(staff, show="ignored") == []
+
+
 def test_batches_that_were_given_up_are_rolled_back(staff):
     """As a quarantine is."""
     [standing] = [one for one in engine.standings.all() if "Catalogue" in one.site.key]
@@ -98,7 +117,7 @@ def test_a_search_is_kept_while_the_list_is_narrowed(staff):
     text = staff.get(LIST, {"q": "library.Book", "show": "unused"}).content.decode()
     assert 'href="?q=library.Book&amp;show=warm"' in text
     assert '<input type="hidden" name="show" value="unused">' in text
-    assert re.findall(r'<span class="count">(\d+)</span>', text) == ["3", "0", "3", "3", "0", "1"]
+    assert re.findall(r'<span class="count">(\d+)</span>', text) == ["3", "0", "3", "3", "0", "1", "0"]
     assert names(staff, q="library.Book", show="unused") == ["NewBooksFeed.items"]
 
 

@@ -9,7 +9,7 @@ from autoprefetch.advise import logs
 from autoprefetch.web.dashboard.branches import Mark
 from autoprefetch.web.dashboard.listing import ALL, FILTERS
 from autoprefetch.web.dashboard.pages import POLICY
-from autoprefetch.web.dashboard.views import FORGET
+from autoprefetch.web.dashboard.views import FORGET, IGNORE
 
 PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "dashboard.md").read_text()
 
@@ -29,7 +29,7 @@ def test_every_filter_and_every_mark_is_described():
 def test_the_policy_the_permission_and_the_events_are_those_of_the_code():
     """To be copied from there."""
     assert f"Content-Security-Policy: {POLICY}\n" in PAGE
-    assert f"`{FORGET}`" in PAGE
+    assert {f"`{FORGET}`", f"`{IGNORE}`"} <= set(re.findall(r"`autoprefetch_database\.\w+`", PAGE))
     assert {f"`{logs.FAULT}`", f"`{logs.SLOW_BATCH}`"} <= set(re.findall(r"`autoprefetch\.\w+`", PAGE))
 
 
