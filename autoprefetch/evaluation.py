@@ -141,7 +141,7 @@ class Evaluations(Knowing):
             form = replace(form, no_prefetches=no_prefetches)
         plan, is_new = planning.plan(standing, history, form, config)
         if is_new and config.learns and config.log_suggestions:
-            advising.log_once(standing, plan, history)
+            advising.log_once(standing, plan, history, self.alike(standing, history))
         return plan
 
     def fetch(self, queryset: AnyQuerySet, fetch_all: Fetch, run: Run) -> tuple[int, int]:

@@ -29,7 +29,8 @@ def suggestions() -> list[Suggestion]:
 
 def suggestion_for(standing: Standing, history: History) -> Suggestion | None:
     """Return the code change for one call site, or None."""
-    return advising.suggestion_here(standing, engine.planned_for(standing, history), history)
+    plan, alike = engine.planned_for(standing, history), engine.alike(standing, history)
+    return advising.suggestion_here(standing, plan, history, alike)
 
 
 def by_queries_saved(suggestion: Suggestion) -> tuple[int, str]:

@@ -88,19 +88,24 @@ class Surveyed:
 
     @property
     def unused(self) -> frozenset[Path]:
-        """The paths that are loaded ahead and that nobody uses, by the counts of all and by what this process saw."""
+        """The paths that are loaded ahead and that nobody uses, by the counts of all and by what this process saw.
+
+        What the code itself loads is among them.
+        """
         paths = unused(self.report.history)
+        given = frozenset(tuple(text.partition(" ")[2].split(LOOKUP_SEP)) for text in self.report.unused_given)
         if self.standing is None or self.report.plan is None:
-            return paths
+            return paths | given
         idle = {path for path, times in (self.standing.idle or {}).items() if times >= ENOUGH}
-        return (paths | idle) & self.report.plan.eager_paths()
+        return ((paths | idle) & self.report.plan.eager_paths()) | given
 
     @property
     def has_advice(self) -> bool:
         """Whether there is code to paste; the source is read only where the plan does not tell."""
         if self.report.plan is not None and not self.report.plan.is_empty:
             return not self.report.quarantined
-        return any(map(is_derived, self.report.profile.usages)) and self.suggestion() is not None
+        may_have = bool(self.report.unused_given) or any(map(is_derived, self.report.profile.usages))
+        return may_have and self.suggestion() is not None
 
     def suggestion(self) -> Suggestion | None:
         """Return the code to paste, with the source where this process knows it; None when there is none."""
@@ -108,7 +113,8 @@ class Surveyed:
         if plan is None or self.report.quarantined:
             return None
         if self.standing is not None and self.standing.plan is not None:
-            return advising.suggestion_here(self.standing, plan, self.report.history)
+            alike = engine.alike(self.standing, self.report.history)
+            return advising.suggestion_here(self.standing, plan, self.report.history, alike)
         found = suggestion_for(
             plan,
             self.report.profile,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Self
 
+JOIN, PREFETCH, ANNOTATION = METHODS = ("select_related", "prefetch_related", "annotate")
+
 
 @dataclass(frozen=True, slots=True)
 class Given:

@@ -18,13 +18,12 @@ from django.db.models.constants import LOOKUP_SEP
 from django.db.models.expressions import Col
 from django.db.models.query import RawQuerySet
 
+from autoprefetch.learn.given import ANNOTATION, JOIN, PREFETCH
 from autoprefetch.learn.profiles import Path
 from autoprefetch.orm import caches, forms
 from autoprefetch.orm.counting import QueryCount
 from autoprefetch.orm.marks import AnyQuerySet
 from autoprefetch.plan.relations import Relation, relation, relations
-
-JOIN, PREFETCH, ANNOTATION = "select_related", "prefetch_related", "annotate"
 
 
 @dataclass(frozen=True, slots=True)
