@@ -23,12 +23,13 @@ from autoprefetch.conf import Config
 from autoprefetch.faults import is_callers, quarantine, shielded
 from autoprefetch.knowing import Knowing
 from autoprefetch.learn.histories import UNKNOWN, History
-from autoprefetch.observe import callsites, epochs, following, origins, reading, tracking, writes
+from autoprefetch.observe import callsites, epochs, following, origins, reading, tracking, uses, writes
 from autoprefetch.observe.callsites import CallSite, Location
 from autoprefetch.observe.comments import NO_COMMENT
 from autoprefetch.observe.marks import mark_of
 from autoprefetch.observe.recordings import Recording
 from autoprefetch.orm import forms, hooks, marks, scopes, states
+from autoprefetch.orm.given import Measured, annotates
 from autoprefetch.orm.marks import AnyQuerySet
 from autoprefetch.plan.patterns import matching
 from autoprefetch.plan.plans import Plan
@@ -46,11 +47,16 @@ class Evaluations(Knowing):
         if run is None:
             marks.fetch_as(queryset, marks.runnable(queryset), fetch_all)
             return
+        learns = conf.current().learns
+        if learns and reading.is_due(run.standing.evaluations):
+            run.measured = Measured()
         own, ahead = self.fetch(queryset, fetch_all, run)
         with shielded(run.standing, queryset.db):
-            if reading.is_due(run.standing.evaluations) and conf.current().learns:
+            if run.measured is not None:
                 reading.begin(run.recording)
             self.track(run, marks.rows_of(queryset), own, ahead)
+            if learns:
+                self.look_at_given(run, queryset)
 
     def is_in_scope(self, queryset: AnyQuerySet) -> bool:
         """Tell whether `SCOPE` makes a queryset automatic that carries no mark."""
@@ -138,7 +144,7 @@ class Evaluations(Knowing):
             form = replace(form, no_prefetches=no_prefetches)
         plan, is_new = planning.plan(standing, history, form, config)
         if is_new and config.learns and config.log_suggestions:
-            advise.log_once(standing, plan, history)
+            advise.log_once(standing, plan, history, self.alike(standing, history))
         return plan
 
     def fetch(self, queryset: AnyQuerySet, fetch_all: Fetch, run: Run) -> tuple[int, int]:
@@ -148,7 +154,7 @@ class Evaluations(Knowing):
             the queries that the caller's own queryset took, and those that loaded ahead.
         """
         fault: Exception | None = None
-        counted = marks.counting(queryset)
+        counted = run.measured or marks.counting(queryset)
         try:
             with states.tracked_rows(rewritten := self.rewritten(queryset, run)), counted as count:
                 marks.fetch_as(queryset, rewritten, fetch_all)
@@ -179,6 +185,13 @@ class Evaluations(Knowing):
             most = min(conf.current().max_batch, batching.MOST)
             return rewriting.load_ahead(rows, run.plan, using, most, run.recording.watches)
         return 0
+
+    def look_at_given(self, run: Run, queryset: AnyQuerySet) -> None:
+        """Look at what the caller's own query loads, where that is due."""
+        is_first = run.standing.evaluations == 1
+        if run.measured is not None or is_first or annotates(queryset):
+            spent = run.measured.spent if run.measured is not None else {}
+            uses.look_at(run.recording, queryset, marks.rows_of(queryset), spent, is_first=is_first)
 
     def track(self, run: Run, rows: list[Any], own: int, ahead: int) -> None:
         """Make the rows peers, with what was loaded along with them."""

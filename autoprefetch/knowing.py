@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from django.db.models import Model
 
 from autoprefetch import advise, conf, stores
+from autoprefetch.advise.keys import call_of
 from autoprefetch.apply import planning
 from autoprefetch.apply.standing import Standing, Standings
 from autoprefetch.conf import Config
@@ -60,6 +61,17 @@ class Knowing(Streaming):
         reading.end()
         self.collector.merge()
 
+    def alike(self, standing: Standing, history: History) -> tuple[History, ...]:
+        """Return what is known of the other call sites of this process that evaluate the same call of `auto()`.
+
+        Where the caller's own query loads nothing, nobody has to be asked about it.
+        """
+        if not history.totals.given:
+            return ()
+        call, own = call_of(standing.site.key), standing.site.key
+        keys = (other.site.key for other in self.standings.all())
+        return tuple(self.store.load(key) or UNKNOWN for key in keys if key != own and call_of(key) == call)
+
     def everything(self) -> dict[str, History]:
         """Return what the store knows, which is what all processes have learned, by the keys of the call sites."""
         self.open_store(conf.current())
@@ -110,7 +122,8 @@ class Knowing(Streaming):
             with shielded(standing, None):
                 history = self.store.load(key)
                 if standing is not None and history is not None and config.learns and config.log_suggestions:
-                    advise.log_once(standing, self.planned_for(standing, history), history)
+                    plan = self.planned_for(standing, history)
+                    advise.log_once(standing, plan, history, self.alike(standing, history))
 
     def look_at(self, evaluations: Sequence[Followed]) -> None:
         """Count what evaluations that are followed have used by now, as the end of the request will."""

@@ -27,7 +27,8 @@ def suggestions() -> list[advise.Suggestion]:
 
 def suggestion_for(standing: Standing, history: History) -> advise.Suggestion | None:
     """Return the code change for one call site, or None."""
-    return advise.suggestion_here(standing, engine.planned_for(standing, history), history)
+    plan, alike = engine.planned_for(standing, history), engine.alike(standing, history)
+    return advise.suggestion_here(standing, plan, history, alike)
 
 
 def by_queries_saved(suggestion: advise.Suggestion) -> tuple[int, str]:

@@ -16,9 +16,10 @@ from autoprefetch.apply import batching, planning
 from autoprefetch.apply.standing import Standing
 from autoprefetch.faults import is_callers, quarantine, shielded
 from autoprefetch.loading import Loading
-from autoprefetch.observe import callsites, origins
+from autoprefetch.observe import callsites, origins, uses
 from autoprefetch.observe.recordings import Recording
 from autoprefetch.orm import marks, states
+from autoprefetch.orm.given import Measured
 from autoprefetch.orm.marks import AnyQuerySet
 from autoprefetch.plan.plans import Plan
 
@@ -27,11 +28,12 @@ _LONGEST_WINDOW = 2000  # rows that Django's own iterator fetches at a time
 
 @dataclass(slots=True)
 class Run:
-    """One evaluation that is under way."""
+    """One evaluation that is under way; where it is inspected, it is measured what its prefetches take."""
 
     standing: Standing
     plan: Plan
     recording: Recording
+    measured: Measured | None = None
 
 
 class Streaming(Loading):
@@ -97,6 +99,8 @@ class Streaming(Loading):
     def streamed(self, queryset: AnyQuerySet, run: Run) -> AnyQuerySet:
         """Return what is to be streamed in place of a marked queryset."""
         with shielded(run.standing, queryset.db):
+            if conf.current().learns:
+                uses.leave(run.recording, queryset)
             return marks.unmarked(self.rewritten(queryset, run))
         run.plan = planning.observing(run.plan)
         return marks.unmarked(queryset)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -24,10 +24,11 @@ from autoprefetch.advise.keys import Place, label_of, name_of, place_of
 from autoprefetch.advise.proposing import Proposal
 from autoprefetch.advise.reports import CallSiteReport, by_saving, saved_queries
 from autoprefetch.advise.suggestions import Suggestion, suggestion_for
-from autoprefetch.advise.uses import ENOUGH, unused
+from autoprefetch.advise.uses import ENOUGH, unneeded, unused
 from autoprefetch.apply.standing import Standing
 from autoprefetch.evaluation import engine
 from autoprefetch.learn.decisions import made
+from autoprefetch.learn.given import Given
 from autoprefetch.learn.histories import UNKNOWN, History
 from autoprefetch.learn.profiles import Path, is_derived
 from autoprefetch.observe.following import Followed
@@ -147,12 +148,22 @@ class Surveyed:
 
     @property
     def unused(self) -> frozenset[Path]:
-        """The paths that are loaded ahead and that nobody uses, by the counts of all and by what this process saw."""
+        """The paths that are loaded ahead and that nobody uses, by the counts of all and by what this process saw.
+
+        What the code itself loads is among them.
+        """
+        given = frozenset(tuple(text.partition(" ")[2].split(LOOKUP_SEP)) for text in self._unused_given)
         paths = unused(self.history)
         if self.standing is None:
-            return paths
+            return paths | given
         paths |= {path for path, times in (self.standing.idle or {}).items() if times >= ENOUGH}
-        return paths & self.report.plan.eager_paths() if paths and self.report.plan is not None else paths
+        if paths and self.report.plan is not None:
+            paths &= self.report.plan.eager_paths()
+        return paths | given
+
+    @property
+    def _unused_given(self) -> Mapping[str, Given]:
+        return {} if self.is_gone else unneeded(self.history)
 
     @cached_property
     def has_advice(self) -> bool:
@@ -163,7 +174,8 @@ class Surveyed:
             return loads_ahead(self.key, self.history, conf.current())
         if self.report.plan is not None and not self.report.plan.is_empty:
             return True
-        return any(map(is_derived, self.history.profile.usages)) and self.suggestion() is not None
+        may_have = bool(self._unused_given) or any(map(is_derived, self.history.profile.usages))
+        return may_have and self.suggestion() is not None
 
     def suggestion(self) -> Suggestion | None:
         """Return the code to paste, with the source where this process knows it; None when there is none."""
@@ -171,7 +183,8 @@ class Surveyed:
         if plan is None or self.quarantined or self.is_ignored:
             return None
         if self.standing is not None and self.standing.plan is not None:
-            return advising.suggestion_here(self.standing, plan, self.report.history)
+            alike = engine.alike(self.standing, self.report.history)
+            return advising.suggestion_here(self.standing, plan, self.report.history, alike)
         found = suggestion_for(
             plan,
             self.report.profile,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db.models import Model
@@ -12,9 +12,12 @@ from autoprefetch import conf
 from autoprefetch.advise import logs
 from autoprefetch.advise.chains import Chain, chain_of
 from autoprefetch.advise.columns import notes
+from autoprefetch.advise.loops import is_read_at_once
+from autoprefetch.advise.removing import Removal, removals
 from autoprefetch.advise.reports import CallSiteReport
-from autoprefetch.advise.sources import names_at, source_of
+from autoprefetch.advise.sources import Source, names_at, source_of
 from autoprefetch.advise.suggestions import Suggestion, suggestion_for
+from autoprefetch.advise.uses import unneeded
 from autoprefetch.advise.writing import DerivedQuery
 from autoprefetch.apply import planning
 from autoprefetch.apply.standing import Standing
@@ -119,18 +122,22 @@ def _parents(path: Path) -> list[Path]:
     return [path[:size] for size in range(1, len(path))]
 
 
-def suggestion(site: Advised, plan: Plan, profile: Profile, totals: Profile) -> Suggestion | None:
-    """Write the plan of a call site as code; None when it loads nothing ahead.
+def suggestion(
+    site: Advised, plan: Plan, profile: Profile, history: History, alike: Iterable[History] = ()
+) -> Suggestion | None:
+    """Write the plan of a call site as code, with what can be taken off its query; None when there is neither.
 
     Args:
         site: the call site.
         plan: what is loaded ahead.
-        profile: the counts behind it.
-        totals: those of all its life.
+        profile: the counts behind it, with the places where derived queries are built.
+        history: what is known of it.
+        alike: what is known of the other call sites that evaluate the same call of `auto()`.
     """
+    totals = history.totals
     # Where `SCOPE` made it automatic, the origin is what evaluates: it is not known where the queryset is built.
     source = None if site.by_scope or site.origin is None else source_of(site.origin)
-    return suggestion_for(
+    made = suggestion_for(
         plan,
         profile,
         call_site=site.name,
@@ -143,26 +150,66 @@ def suggestion(site: Advised, plan: Plan, profile: Profile, totals: Profile) -> 
         notes=((BY_SCOPE,) if site.by_scope else ()) + notes(plan.model, totals, profile.usages, site.deferred),
         evaluations=totals.observed,
     )
+    # Who else evaluates a queryset that is built nobody knows where, cannot be asked.
+    removed = () if site.by_scope else _removals(site, source, plan.model, history, alike)
+    if not removed:
+        return made
+    return replace(made or _nothing_to_add(site, plan, profile, totals, removed), removals=removed)
 
 
-def suggestion_here(standing: Standing, plan: Plan, history: History) -> Suggestion | None:
-    """Write the plan of a call site of this process as code; None when it loads nothing ahead, or is not applied."""
+def _removals(
+    site: Advised, source: Source | None, model: type[Model], history: History, alike: Iterable[History]
+) -> tuple[Removal, ...]:
+    found = unneeded(history, alike)
+    if not found:
+        return ()
+    at_once = site.origin is not None and is_read_at_once(site.origin.span)
+    expression = source.expression if source else ""
+    return removals(model, history.totals.given, found, expression, is_read_at_once=at_once)
+
+
+def _nothing_to_add(
+    site: Advised, plan: Plan, profile: Profile, totals: Profile, removed: tuple[Removal, ...]
+) -> Suggestion:
+    before = profile.measured_queries or profile.plain_queries
+    return Suggestion(
+        call_site=site.name,
+        model=plan.model._meta.label,
+        code="",
+        replaces="",
+        imports=(),
+        edits=(),
+        queries_before=round(before),
+        queries_after=round(before - sum(removal.queries for removal in removed)),
+        measured=False,
+        evaluations=round(totals.observed),
+    )
+
+
+def suggestion_here(
+    standing: Standing, plan: Plan, history: History, alike: Iterable[History] = ()
+) -> Suggestion | None:
+    """Write the plan of a call site of this process as code; None when there is none, or it is not applied."""
     # The plan of a quarantined call site is none of its model's any more.
     is_left = standing.quarantined or history.is_ignored
-    return None if is_left else suggestion(advised(standing), plan, history.profile, history.totals)
+    return None if is_left else suggestion(advised(standing), plan, history.profile, history, alike)
 
 
-def log_once(standing: Standing, plan: Plan, history: History) -> None:
+def log_once(standing: Standing, plan: Plan, history: History, alike: Iterable[History] = ()) -> None:
     """Log the suggestion for a plan, unless the same code was logged for the call site before."""
     usages = history.profile.usages
     derived = tuple((path, usage.built) for path, usage in usages.items() if is_derived(path))
-    state = (plan, derived, tuple(standing.below.items()))
+    unused = tuple(unneeded(history, alike)) if history.totals.given else ()
+    state = (plan, derived, tuple(standing.below.items()), unused)
     if state == standing.advised:
         return  # reading and parsing the source again would cost more than the request
     standing.advised = state
-    made = suggestion_here(standing, plan, history)
-    if made is not None and made.code not in standing.logged:
-        standing.logged = (*standing.logged, made.code)
+    made = suggestion_here(standing, plan, history, alike)
+    if made is None:
+        return
+    code = "".join([made.code, *(removal.code for removal in made.removals)])
+    if code not in standing.logged:
+        standing.logged = (*standing.logged, code)
         logs.suggested(made)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from django.db.models.constants import LOOKUP_SEP
 
-from autoprefetch.advise.keys import name_of, without_hash
-from autoprefetch.advise.uses import ENOUGH, unused
+from autoprefetch.advise.keys import name_of, place_of, without_hash
+from autoprefetch.advise.uses import ENOUGH, by_call, others, unneeded, unused
+from autoprefetch.learn.given import ANNOTATION
 from autoprefetch.learn.histories import History
 from autoprefetch.learn.profiles import Path
 from autoprefetch.plan.costs import REPEATED
@@ -32,6 +33,7 @@ class Difference:
         kind: NEW, UNUSED, EDITED or IDLE.
         loads: the lazy loads of an evaluation (queries); 0 for the other kinds.
         place: where the path was touched first; "" when that is not known.
+        given: the method of the caller's own query that loads it; "" when a plan does.
     """
 
     call_site: str
@@ -39,6 +41,7 @@ class Difference:
     kind: str
     loads: float = 0.0
     place: str = ""
+    given: str = ""
 
     def as_text(self) -> str:
         """Return the difference as one line: place, fact, remedy."""
@@ -52,6 +55,8 @@ class Difference:
             return f"{self.repetition}, and is not in the committed file."
         if self.kind == EDITED:
             return f"{site} is in the committed file as its auto() was before it was edited."
+        if self.given:
+            return f"{self.path} of {site} is loaded by its own query, and no evaluation that was inspected used it."
         if self.kind == IDLE:
             return f"{self.path} of {site} is loaded ahead, and no evaluation used it of late."
         return f"{f'{self.path} of {site}' if self.path else site} is in the committed file, and nothing used it."
@@ -70,7 +75,8 @@ class Difference:
     @property
     def remedy(self) -> str:
         """What to do about it, beside committing what was learned."""
-        return _REMEDIES[self.kind]
+        lookup = f'.{self.given}("{self.path}")'
+        return f"Have a test use it if production does, or remove {lookup}." if self.given else _REMEDIES[self.kind]
 
     def as_dict(self) -> dict[str, object]:
         """Return plain values, for JSON."""
@@ -96,7 +102,9 @@ def differences(committed: Mapping[str, History], learned: Mapping[str, History]
     """
     new = [one for key, history in learned.items() for one in _new(key, history, committed.get(key))]
     used = {without_hash(key) for key, history in learned.items() if history.evaluations}
+    together = by_call(learned)
     idle = [one for key, history in learned.items() for one in _idle(key, history)]
+    idle += [one for key, history in learned.items() for one in _given(key, history, others(key, together))]
     known = {_name(one) for one in idle}
     not_used = [one for key, history in committed.items() for one in _unused(key, history, learned.get(key), used)]
     rest = [*idle, *(one for one in not_used if _name(one) not in known)]
@@ -120,6 +128,18 @@ def _idle(key: str, learned: History) -> Iterator[Difference]:
     if learned.totals.observed >= ENOUGH:
         for path in unused(learned):
             yield Difference(key, LOOKUP_SEP.join(path), IDLE)
+
+
+def _given(key: str, learned: History, alike: Iterable[History]) -> Iterator[Difference]:
+    """Yield what the caller's own query loads for nothing; what an annotation is good for, a person has to see.
+
+    Who else evaluates a queryset that `SCOPE` made automatic, nobody can tell.
+    """
+    place = place_of(key)
+    for text in unneeded(learned, alike):
+        method, _, lookup = text.partition(" ")
+        if method != ANNOTATION and (place.digest or not place.module):
+            yield Difference(key, lookup, IDLE, given=method)
 
 
 def _unused(key: str, committed: History, learned: History | None, used: set[str]) -> Iterator[Difference]:

@@ -126,6 +126,8 @@ def _by_call(proposals: Iterable[Proposal], found: Fixes) -> Iterator[Proposal]:
     by_span: dict[Span, list[Proposal]] = {}
     for proposal in proposals:
         suggestion = proposal.suggestion
+        if not suggestion.code:
+            continue  # what it says to remove is left to a person
         if proposal.origin is not None and suggestion.replaces:
             by_span.setdefault(proposal.origin.span, []).append(proposal)
         elif proposal.unplaced:

@@ -66,6 +66,11 @@ def label_of(key: str) -> str:
     return key.rpartition(_STEP)[2]
 
 
+def call_of(key: str) -> str:
+    """Return the call of `auto()` that a call site evaluates, with its hash; or its name, where it has one."""
+    return key.partition(_STEP)[0]
+
+
 def callers_of(key: str) -> tuple[str, ...]:
     """Return the application frames that evaluate it, from the innermost out; none at a call site with a name."""
     return tuple(key.split(_STEP)[1:-2])

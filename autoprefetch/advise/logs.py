@@ -48,6 +48,7 @@ def suggested(suggestion: Suggestion) -> None:
         queries_after=suggestion.queries_after,
         code=suggestion.code,
         imports=list(suggestion.imports),
+        removals=[removal.as_dict() for removal in suggestion.removals],
         accessed_at=dict(suggestion.accessed_at),
     )
 

@@ -13,6 +13,7 @@ from autoprefetch.learn.profiles import Span
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.Module)
 _LOOPS = (ast.For, ast.AsyncFor, ast.comprehension)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_READERS = frozenset({"enumerate", "frozenset", "iter", "list", "map", "reversed", "set", "sorted", "tuple", "zip"})
 
 
 def is_in_loop_over(call: Span, place: Span, name: str) -> bool:
@@ -43,6 +44,22 @@ def is_in_loop_over(call: Span, place: Span, name: str) -> bool:
     if isinstance(over, ast.Name):
         over = _only_value(own, over.id)
     return over is not None and _span(over) == call[1:]
+
+
+def is_read_at_once(call: Span) -> bool:
+    """Tell whether nobody but a loop, or what makes a list, gets the queryset that a call makes."""
+    if not call:
+        return False
+    linecache.checkcache(call[0])
+    around = list(_around(_parsed(tuple(linecache.getlines(call[0]))), call))
+    for node in around:
+        loops = [node] if isinstance(node, _LOOPS) else node.generators if isinstance(node, _COMPREHENSIONS) else []
+        given = [loop.iter for loop in loops]
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _READERS:
+            given += node.args
+        if any(_span(one) == call[1:] for one in given):
+            return True
+    return False
 
 
 def _only_value(own: list[ast.AST], name: str) -> ast.expr | None:

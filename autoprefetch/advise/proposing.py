@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -15,6 +15,7 @@ from autoprefetch.advise.keys import Place, label_of, name_of, place_of
 from autoprefetch.advise.locating import NotLocatedError, chain_at, location_of
 from autoprefetch.advise.sources import Source, names_at, source_of
 from autoprefetch.advise.suggestions import Suggestion
+from autoprefetch.advise.uses import by_call, others
 from autoprefetch.apply import planning
 from autoprefetch.conf import Config
 from autoprefetch.learn.histories import History
@@ -62,18 +63,23 @@ class Proposal:
         return [remark for remark in (unplaced, stays) if remark]
 
 
-def proposals(known: Mapping[str, History], config: Config) -> list[Proposal]:
+def proposals(
+    known: Mapping[str, History], config: Config, everything: Mapping[str, History] | None = None
+) -> list[Proposal]:
     """Return what is proposed for the call sites of a store, that first which saves most time.
 
     Args:
         known: the histories by the keys of the call sites.
         config: the settings that plans are made by.
+        everything: the same of all call sites, where these are some of them.
     """
-    found = [proposal for key, history in known.items() if (proposal := _proposal(key, history, config)) is not None]
+    together = by_call(known if everything is None else everything)
+    made = (_proposal(key, history, config, others(key, together)) for key, history in known.items())
+    found = [proposal for proposal in made if proposal is not None]
     return sorted(found, key=lambda one: (-one.suggestion.saved_seconds, one.suggestion.call_site, one.key))
 
 
-def _proposal(key: str, history: History, config: Config) -> Proposal | None:
+def _proposal(key: str, history: History, config: Config, alike: Sequence[History]) -> Proposal | None:
     model = model_of(key)
     if model is None or history.is_ignored or history.profile.observed < LEAST:
         return None
@@ -93,7 +99,8 @@ def _proposal(key: str, history: History, config: Config) -> Proposal | None:
             Advised(name, location, manager, by_scope, ordering_of(form), form.deferred, below),
             planning.foreseen(history, form, config, ignore),
             profile,
-            history.totals,
+            history,
+            alike,
         )
         for form in written_as(model, history)
     ]

@@ -11,6 +11,8 @@ from django.db.models.constants import LOOKUP_SEP
 from autoprefetch.advise import tables
 from autoprefetch.advise.columns import unread
 from autoprefetch.advise.keys import callers_of
+from autoprefetch.advise.uses import unneeded
+from autoprefetch.learn.given import Given
 from autoprefetch.learn.histories import History
 from autoprefetch.learn.profiles import Path, Profile, is_derived, largest_usual
 from autoprefetch.plan.choosing import IGNORED, NO_CHOICES, Choices, stays_lazy
@@ -119,6 +121,11 @@ class CallSiteReport:
         found = unread(self.plan.model, self.totals.columns, self.profile.usages, self.deferred)
         return {LOOKUP_SEP.join(path): names for path, names in found.items()}
 
+    @property
+    def unused_given(self) -> Mapping[str, Given]:
+        """What the caller's own query loads and nobody used here, by method and lookup: `select_related owner`."""
+        return {} if self.gone else unneeded(self.history)
+
     def lines(self) -> Iterator[Line]:
         """Yield what is known of each path, parents first."""
         planned, otherwise = _branches(self.plan, *self.below), _branches(self.other)
@@ -172,6 +179,7 @@ class CallSiteReport:
             "saved_seconds_estimated": round(self.saved_seconds, 3),
             "evaluations_inspected": self.totals.inspected,
             "unread_columns": {lookup: list(names) for lookup, names in self.unread_columns.items()},
+            "unused_given": {text: given.evaluations for text, given in self.unused_given.items()},
             "quarantined": self.quarantined,
             "gone": self.gone,
             "relations": [line.as_dict() for line in self.lines()],

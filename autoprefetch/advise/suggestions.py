@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db.models.constants import LOOKUP_SEP
 
+from autoprefetch.advise.removing import Removal
 from autoprefetch.advise.tables import counted
 from autoprefetch.advise.writing import DerivedQuery, Edit, Writer, quoted
 from autoprefetch.learn.profiles import Path, Profile
@@ -38,6 +39,7 @@ class Suggestion:
         used: the share of them that used what it loads, of what was used least (from 0 to 1).
         left: what only `auto()` loads for all rows at once, so that it has to stay (lookups).
         methods: what the code appends to the expression that was given to `auto()`, link by link.
+        removals: what to take off the query; the code has it still, and is "" where there is nothing to add.
     """
 
     call_site: str
@@ -55,6 +57,7 @@ class Suggestion:
     used: float = 0.0
     left: tuple[str, ...] = ()
     methods: tuple[str, ...] = ()
+    removals: tuple[Removal, ...] = ()
 
     @property
     def saved_queries(self) -> int:
@@ -75,6 +78,9 @@ class Suggestion:
 
     def as_text(self) -> str:
         """Return the fact, the place and the remedy, the remedy ready to paste."""
+        removed = [removal.as_text() for removal in self.removals]
+        if not self.code:
+            return "\n".join([f"{self.call_site} loads what nobody uses.", *removed])
         now = "now" if self.measured else "and with this change"
         lines = [f"{self.call_site} runs {self.queries_before} queries, {now} {self.queries_after}."]
         lines += ["Replace", _indented(self.replaces), "with"] if self.replaces else ["Add to your query:"]
@@ -83,7 +89,7 @@ class Suggestion:
             lines += ["and import", *(f"    {line}" for line in self.imports)]
         for edit in self.edits:
             lines += [f"and at {edit.place} replace", _indented(edit.replaces), "with", _indented(edit.code)]
-        lines += [f"Note: {note}" for note in self.notes]
+        lines += [*removed, *(f"Note: {note}" for note in self.notes)]
         lines += [f"First touched: {path} at {place}" for path, place in self.accessed_at.items() if place]
         return "\n".join(lines)
 
@@ -105,11 +111,15 @@ class Suggestion:
             "evaluations": self.evaluations,
             "used": round(self.used, 3),
             "left": list(self.left),
+            "removals": [removal.as_dict() for removal in self.removals],
             "notes": list(self.notes),
         }
 
     def as_markdown(self) -> str:
         """Return the same as `as_text`, with the code as blocks of Python."""
+        removed = [line for removal in self.removals for line in removal.as_markdown()]
+        if not self.code:
+            return "\n".join([f"### `{self.call_site}`", "", "Loads what nobody uses.", "", *removed]).rstrip()
         now = "now" if self.measured else "and with this change"
         lines = [f"### `{self.call_site}`", "", f"Runs {self.queries_before} queries, {now} {self.queries_after}.", ""]
         lines += ["Replace", "", *_block(self.replaces), "with"] if self.replaces else ["Add to your query:"]
@@ -118,6 +128,7 @@ class Suggestion:
             lines += ["and import", "", *_block("\n".join(self.imports))]
         for edit in self.edits:
             lines += [f"and at `{edit.place}` replace", "", *_block(edit.replaces), "with", "", *_block(edit.code)]
+        lines += removed
         lines += [line for note in self.notes for line in (f"Note: {note}", "")]
         return "\n".join([*lines, self.evidence])
 

@@ -32,6 +32,7 @@ def paragraph(site: CallSiteReport) -> str:
     lines += [f"  left out: {site.gone}"] if site.gone else []
     lines += [f"  runs as plain Django: {site.quarantined}"] if site.quarantined else []
     lines += [f"  {unread}"] if (unread := _unread(site)) else []
+    lines += [f"  {unused}" for unused in _unused(site)]
     rows = [_cells(line) for line in site.lines()]
     lines += [f"  {line}" for line in _aligned(RELATIONS, rows)] if rows else []
     return "\n".join(lines)
@@ -45,11 +46,12 @@ def markdown(sites: Iterable[CallSiteReport]) -> str:
 
 
 def _section(site: CallSiteReport) -> Iterator[str]:
-    rows, unread = [_cells(line) for line in site.lines()], _unread(site)
-    if rows or unread:
+    rows, unread, unused = [_cells(line) for line in site.lines()], _unread(site), _unused(site)
+    if rows or unread or unused:
         yield from ("", f"### `{site.call_site}`", "")
         yield from (f"Evaluated by `{' < '.join(site.callers)}`.", "") if site.callers else ()
         yield from (f"Columns {unread}.", "") if unread else ()
+        yield from (line for one in unused for line in (f"It {one}.", ""))
     if rows:
         yield from (f"Costs in milliseconds for an evaluation, of `{site.model}`.", "")
         yield from _marked(RELATIONS, [[f"`{row[0]}`", *row[1:]] for row in rows])
@@ -61,6 +63,12 @@ def _unread(site: CallSiteReport) -> str:
         f"{lookup}: {', '.join(names)}" if lookup else ", ".join(names) for lookup, names in site.unread_columns.items()
     )
     return f"never read in {counted(site.totals.inspected, 'evaluation')} inspected: {columns}" if columns else ""
+
+
+def _unused(site: CallSiteReport) -> list[str]:
+    """Say what the caller's own query loads for nothing, with how often that was seen."""
+    found = site.unused_given.items()
+    return [f"loads for nothing in {counted(g.evaluations, 'evaluation')} inspected: {text}" for text, g in found]
 
 
 def _site_cells(site: CallSiteReport) -> list[str]:

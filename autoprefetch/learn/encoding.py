@@ -12,6 +12,7 @@ from dataclasses import fields
 from typing import Any
 
 from autoprefetch.learn.decisions import UNDECIDED, Decision, Decisions
+from autoprefetch.learn.given import COUNTS, Given
 from autoprefetch.learn.histories import History
 from autoprefetch.learn.profiles import Path, Profile, Sizes, Usage
 
@@ -20,7 +21,7 @@ FORMAT = 1
 
 _STEP = "/"  # in no name of an attribute, label of a model or hash of a shape
 _USAGE_COUNTS = tuple(f.name for f in fields(Usage) if f.name not in ("first_access", "built"))
-_NO_COUNTS = ("usages", "written", "sizes", "columns", "forms")
+_NO_COUNTS = ("usages", "written", "sizes", "columns", "forms", "given")
 _PROFILE_COUNTS = tuple(f.name for f in fields(Profile) if f.name not in _NO_COUNTS)
 
 
@@ -87,6 +88,8 @@ def _encoded_profile(profile: Profile) -> dict[str, Any]:
         values["columns"] = {lookup(path): sorted(names) for path, names in sorted(profile.columns.items())}
     if profile.forms:
         values["forms"] = sorted(profile.forms)
+    if profile.given:
+        values["given"] = {text: _counts(given, COUNTS) for text, given in sorted(profile.given.items())}
     return values
 
 
@@ -101,7 +104,7 @@ def _encoded_usage(usage: Usage) -> dict[str, Any]:
     return values
 
 
-def _counts(value: Profile | Usage, names: Iterable[str]) -> dict[str, Any]:
+def _counts(value: Profile | Usage | Given, names: Iterable[str]) -> dict[str, Any]:
     return {name: count for name in names if (count := getattr(value, name))}
 
 
@@ -112,12 +115,14 @@ def _decoded_profile(values: object) -> Profile:
     sizes = _mapping(entry.pop("sizes", {}), "sizes")
     columns = _mapping(entry.pop("columns", {}), "columns")
     forms = entry.pop("forms", [])
+    given = _mapping(entry.pop("given", {}), "given")
     return Profile(
         usages={path_of(text): _decoded_usage(usage) for text, usage in usages.items()},
         written={table: _number(count) for table, count in written.items()},
         sizes={path_of(text): _decoded_sizes(values) for text, values in sizes.items()},
         columns={path_of(text): _decoded_texts(names, "columns") for text, names in columns.items()},
         forms=_decoded_texts(forms, "forms"),
+        given={text: Given(**_decoded_counts(_mapping(one, "given"), COUNTS)) for text, one in given.items()},
         **_decoded_counts(entry, _PROFILE_COUNTS),
     )
 

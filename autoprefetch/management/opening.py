@@ -56,7 +56,15 @@ def chosen(pattern: str | None) -> dict[str, History]:
     Raises:
         CommandError: the store cannot be used, or there is no such call site.
     """
-    known = known_to(store_of_settings())
+    return some(known_to(store_of_settings()), pattern)
+
+
+def some(known: dict[str, History], pattern: str | None) -> dict[str, History]:
+    """Return what is known of the call sites that a person has chosen.
+
+    Raises:
+        CommandError: there is no such call site.
+    """
     found = {key: history for key, history in known.items() if pattern is None or fnmatchcase(key, f"{pattern}*")}
     if known and not found:
         sites = counted(len(known), "call site")

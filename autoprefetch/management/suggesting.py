@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand
 from autoprefetch import conf
 from autoprefetch.advise.proposing import LEAST, Proposal, proposals
 from autoprefetch.management.actions import WELL, Action, whole_number
-from autoprefetch.management.opening import add_site, chosen
+from autoprefetch.management.opening import add_site, known_to, some, store_of_settings
 
 NOTHING = f"Nothing to suggest: of no call site that was evaluated {LEAST} times is anything known that saves a query."
 
@@ -44,7 +44,8 @@ def _add_arguments(parser: ArgumentParser) -> None:
 
 
 def _run(command: BaseCommand, options: Mapping[str, Any]) -> int:
-    found = proposals(chosen(options["site"]), conf.current())
+    known = known_to(store_of_settings())
+    found = proposals(some(known, options["site"]), conf.current(), known)
     worth = [one for one in found if one.suggestion.saved_seconds * 1000 >= options["min_saved"]]
     command.stdout.write(FORMATS[options["format"]](worth[: options["limit"]]))
     return WELL

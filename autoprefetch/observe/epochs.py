@@ -140,6 +140,8 @@ class Freshness:
 
     __slots__ = ("_asked_at", "_epochs", "_fresh_at", "_once_used", "_origin", "_tables", "_untouched_at", "uses")
 
+    is_given = False
+
     def __init__(
         self, tables: frozenset[str] | None, since: float | None = None, origin: Freshness | None = None
     ) -> None:

@@ -126,6 +126,12 @@ class PeerGroup:
         """Take note that an instance was copied or pickled, with all its columns."""
         if self.read is not None:
             self.read.update(field.attname for field in self.model._meta.concrete_fields)
+        self.read_attribute("")
+
+    def read_attribute(self, name: str) -> None:
+        """Take note that an attribute was read that is watched, or all of them at once ("")."""
+        if (reading := self.recording.reading) is not None:
+            reading.uses.read(name)
 
     def begin_window(self) -> None:
         """Let go of what was loaded for the earlier rows of a stream, and of those rows that are gone.

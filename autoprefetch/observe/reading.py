@@ -1,4 +1,6 @@
-"""Reading: which columns of the instances of an evaluation are read; one evaluation at a time is inspected.
+"""Reading: which columns of the instances of an evaluation are read, and what else that its query loads.
+
+One evaluation at a time is inspected.
 
 An evaluation is inspected until its rows are gone, or given up after a while if somebody keeps them.
 """
@@ -15,6 +17,7 @@ from django.db.models import Model
 
 from autoprefetch.learn.profiles import Columns, Path
 from autoprefetch.observe.recordings import Recording
+from autoprefetch.observe.uses import Uses
 from autoprefetch.orm import columns
 
 LONGEST = 5.0
@@ -31,10 +34,11 @@ def is_due(evaluations: int) -> bool:
 
 
 class Reading:
-    """The columns that one evaluation reads."""
+    """The columns that one evaluation reads, and what it uses of what the caller's own query loads."""
 
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
+        self.uses = Uses()
         self.is_ended = False
         self.until = time.monotonic() + LONGEST
         self._models: dict[type[Model], dict[str, Any]] = {}
@@ -60,8 +64,11 @@ class Reading:
         self.recording.reading = None
         for model, before in self._models.items():
             columns.leave(model, before)
+        self.uses.end()
         if time.monotonic() <= self.until and () in self._columns:
             self.recording.read(_same(frozenset((path, frozenset(names)) for path, names in self._columns.items())))
+        if time.monotonic() <= self.until and (given := self.uses.counts(is_whole=not self.recording.has_failed)):
+            self.recording.loads(given)
 
 
 @lru_cache(1_000)

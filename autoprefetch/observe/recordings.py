@@ -14,6 +14,7 @@ from weakref import WeakValueDictionary
 from django.db.models import Model
 from django.db.models.constants import LOOKUP_SEP
 
+from autoprefetch.learn.given import Given
 from autoprefetch.learn.histories import History
 from autoprefetch.learn.profiles import Path, Profile, Span, Usage
 from autoprefetch.observe import epochs
@@ -61,6 +62,7 @@ class Recording:
         "_columns",
         "_eager",
         "_forms",
+        "_given",
         "_has_news",
         "_new",
         "_new_eager",
@@ -110,6 +112,7 @@ class Recording:
         self.reading: Reading | None = None
         self._columns: Mapping[Path, frozenset[str]] = {}
         self._forms = forms
+        self._given: Mapping[str, Given] = {}
         self._eager = eager
         self._new_eager = eager
         self._on_news = on_news
@@ -230,6 +233,11 @@ class Recording:
         self._new["inspected"] = 1
         self._tell()
 
+    def loads(self, given: Mapping[str, Given]) -> None:
+        """Take note of what the caller's own query loads, and what of it was used."""
+        self._given = {**self._given, **given}
+        self._tell()
+
     def failed(self) -> None:
         """Take note that the request ended in an error: what was not used by then may have been used otherwise."""
         self._count_from_now()
@@ -256,21 +264,17 @@ class Recording:
         """Hand over what is new as counts to add to a profile."""
         self._has_news = False
         new, self._new = self._new, dict.fromkeys(self._new, 0)
-        forms, self._forms = self._forms, _NO_FORMS
+        forms, self._forms, given, self._given = self._forms, _NO_FORMS, self._given, {}
         taken = Profile(
-            evaluations=new["evaluations"],
-            failed=new["failed"],
-            uncounted=new["uncounted"],
-            rows=new["rows"],
+            **{name: new[name] for name in ("evaluations", "failed", "uncounted", "rows", "warm", "inspected")},
             own_queries=new["own"],
-            warm=new["warm"],
             warm_queries=new["queries"] if self._eager else 0,
-            inspected=new["inspected"],
             usages=self._new_usages() if self.is_counted else {},
             written=self._written.take(),
             sizes=self._tally.sizes() if self.is_counted else {},
             columns=self._columns,
             forms=forms,
+            given=given,
         )
         if self.followed is not None:
             self.followed.counts = self.followed.counts.merged_with(taken)

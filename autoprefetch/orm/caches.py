@@ -32,6 +32,8 @@ HANDED_OUT = "autoprefetch_handed_out"
 class Ahead(Protocol):
     """Tells of values that were loaded ahead whether they still hold, and is told when one of them is used."""
 
+    is_given: bool  # by the caller's own query, so that they never expire, and are copied
+
     def are_stale(self) -> bool:
         """Tell whether a write came after they were loaded that they may not survive."""
 
@@ -144,7 +146,10 @@ class WaitingCache(dict[str, Any]):
         return self[name] if name in self else super().setdefault(name, default)
 
     def copy(self) -> dict[str, Any]:
-        """Return a plain dict of what was used, for a copy or a pickle of the instance."""
+        """Return a plain dict of what was used, or the caller loaded, for a copy or a pickle of the instance."""
+        for name in [*self._waiting]:
+            if self._ahead[name].is_given:
+                self[name]
         return dict(super().items())
 
     def clear(self) -> None:
@@ -250,9 +255,9 @@ def peek(instance: Model, name: str) -> Any:
 
 
 def waits(instance: Model, name: str) -> bool:
-    """Tell whether a to-one value was loaded ahead and not used yet, stale or not."""
+    """Tell whether a to-one value was loaded ahead by a plan and not used yet, stale or not."""
     cache = instance._state.fields_cache
-    return type(cache) is WaitingCache and name in cache._waiting
+    return type(cache) is WaitingCache and name in cache._waiting and not cache._ahead[name].is_given
 
 
 def prefetched(instance: Model, known: Relation) -> Any:
@@ -273,7 +278,8 @@ def handed_out(rows: Any) -> bool:
     """Take note that a to-many set is handed out, if it waits; False when a write has made it stale."""
     ahead: Ahead | None = rows.__dict__.get(AHEAD)
     if ahead is None:
-        return True
+        given: Ahead | None = rows.__dict__.get(HANDED_OUT)
+        return given is None or given.hands_out()
     if ahead.are_stale():
         return False
     rows.__dict__[HANDED_OUT] = ahead
@@ -286,7 +292,7 @@ def count_use(rows: Any) -> None:
     ahead: Ahead | None = rows.__dict__.pop(HANDED_OUT, None)
     if ahead is not None:
         ahead.count_use()
-        for tell in told_of_sets:
+        for tell in () if ahead.is_given else told_of_sets:
             tell(rows)
 
 

@@ -8,6 +8,7 @@ from autoprefetch.orm import (
     caches,
     derivations,
     descriptors,
+    given,
     querysets,
     replay,
     routes,
@@ -38,6 +39,7 @@ def install(engine: Engine) -> bool:
         derivations.install(engine)
         replay.install(engine)
         sharing.install()
+        given.install()
         querysets.install(engine)
         statements.install(engine)
         _installed.append(engine)

@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Model
 
 from autoprefetch.orm import sharing
-from autoprefetch.orm.caches import peek, prefetched
+from autoprefetch.orm.caches import AHEAD, HANDED_OUT, Ahead, peek, prefetched
 from autoprefetch.plan.relations import Relation
 
 
@@ -41,3 +41,13 @@ def plain_again(instances: Iterable[Model], known: Relation, select_related: Any
         if rows is not None:
             rows._query.select_related = select_related
             rows._query.__dict__.pop(sharing.ATTRIBUTE, None)
+
+
+def keep_noting(parents: Iterable[Model], known: Relation, noted: Ahead) -> bool:
+    """Have it noted when the rows are read of to-many sets that the caller prefetches; False where that cannot be."""
+    sets = [prefetched(parent, known) for parent in parents]
+    if any(rows is None or rows.__dict__.keys() & {AHEAD, HANDED_OUT} for rows in sets):
+        return False
+    for rows in sets:
+        rows.__dict__[HANDED_OUT] = noted
+    return True

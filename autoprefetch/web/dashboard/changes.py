@@ -40,7 +40,10 @@ def changes(suggestion: Suggestion, diff: str) -> list[Change]:
 
 def _changes(suggestion: Suggestion, diff: str) -> Iterator[Change]:
     title = "Replace the call of auto()" if suggestion.replaces else "Add to your query"
-    yield Change(title, suggestion.code, suggestion.replaces, suggestion.call_site)
+    if suggestion.code:
+        yield Change(title, suggestion.code, suggestion.replaces, suggestion.call_site)
+    for removal in suggestion.removals:
+        yield Change("Remove from your query", removal.code, "", suggestion.call_site)
     if suggestion.imports:
         yield Change("Import what it needs", "\n".join(suggestion.imports))
     for edit in suggestion.edits:

@@ -116,7 +116,7 @@ class CallSiteView(StaffView):
             "meanings": [(mark, meaning) for mark, meaning in MEANINGS.items() if mark in marks],
             "suggestion": suggestion,
             "changes": changes(suggestion, diff_of(site, suggestion)) if suggestion else [],
-            "before": counted(suggestion.queries_before, "query", "queries") if suggestion else "",
+            "before": counted(suggestion.queries_before, "query", "queries") if suggestion and suggestion.code else "",
             "after": number(suggestion.queries_after) if suggestion else "",
             "ignoring": ignored,
             "others": counted(ignored.others, "call site", "call sites"),

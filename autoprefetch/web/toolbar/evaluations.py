@@ -151,7 +151,7 @@ def _site(known: Surveyed, evaluations: Sequence[Followed], is_whole: bool) -> S
         fault=fault_of(known),
         changes=changes(suggestion, "") if suggestion else (),
         measured=suggestion is not None and suggestion.measured,
-        before=counted(suggestion.queries_before, "query", "queries") if suggestion else "",
+        before=counted(suggestion.queries_before, "query", "queries") if suggestion and suggestion.code else "",
         after=number(suggestion.queries_after) if suggestion else "",
         notes=suggestion.notes if suggestion else (),
     )

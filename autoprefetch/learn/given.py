@@ -1,0 +1,37 @@
+"""Given: what the caller's own query loads, and in how many evaluations that was used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Self
+
+JOIN, PREFETCH, ANNOTATION = METHODS = ("select_related", "prefetch_related", "annotate")
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """How one thing was used that the caller's own query loads.
+
+    It is known of evaluations that were inspected, and now and then of others: then it was used. One that was seen, and
+    in no inspected evaluation yet, has no counts at all.
+
+    Attributes:
+        evaluations: the inspected evaluations that loaded it for some row.
+        used: evaluations that used it.
+        queries: what it took in the inspected evaluations (queries).
+        microseconds: how long those took, with the making of their rows.
+        rows: the rows that it was loaded for, in the inspected evaluations.
+    """
+
+    evaluations: int = 0
+    used: int = 0
+    queries: int = 0
+    microseconds: int = 0
+    rows: int = 0
+
+    def merged_with(self, other: Self) -> Self:
+        """Add the counts of both."""
+        return type(self)(**{name: getattr(self, name) + getattr(other, name) for name in COUNTS})
+
+
+COUNTS = tuple(f.name for f in fields(Given))
