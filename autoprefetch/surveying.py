@@ -118,6 +118,7 @@ class Surveyed:
             names={},
             notes=(ELSEWHERE,),
             evaluations=self.report.totals.observed,
+            times=self.report.totals.times,
         )
         depends = self.report.other is not None and self.report.other.joins() != plan.joins()
         return replace(found, notes=(*found.notes, ORDERING)) if found and depends else found

@@ -140,6 +140,7 @@ def suggestion(site: Advised, plan: Plan, profile: Profile, totals: Profile) -> 
         derived=derived_queries(site, profile, plan.model),
         notes=((BY_SCOPE,) if site.by_scope else ()) + notes(plan.model, totals, profile.usages, site.deferred),
         evaluations=totals.observed,
+        times=totals.times,
     )
 
 

@@ -10,10 +10,11 @@ from django.db.models.constants import LOOKUP_SEP
 from autoprefetch.advise import tables
 from autoprefetch.advise.columns import unread
 from autoprefetch.advise.keys import callers_of
+from autoprefetch.advise.savings import Saving, saving
 from autoprefetch.learn.histories import History
 from autoprefetch.learn.profiles import Path, Profile, is_derived, largest_usual
-from autoprefetch.plan.costs import DEFAULT, ROUND_TRIP, Situation, costs, share_of_use
-from autoprefetch.plan.plans import Branch, Plan
+from autoprefetch.plan.costs import DEFAULT, Situation, costs, share_of_use
+from autoprefetch.plan.plans import Branch, Method, Plan
 from autoprefetch.plan.relations import fault_of
 
 
@@ -103,9 +104,17 @@ class CallSiteReport:
         return max(int(round(self.totals.warm * self.profile.plain_queries) - self.totals.warm_queries), 0)
 
     @property
+    def saved(self) -> Saving:
+        """The time that those queries would have taken beyond what was run in their place."""
+        paths, warm = self.profile.usages.keys(), max(self.totals.warm, 1)
+        joined = {branch.path for branch in self.plan.walk() if branch.method is Method.JOIN} if self.plan else set()
+        each = saving(self.saved_queries / warm, self.profile, self.totals.times, paths, paths - joined)
+        return Saving(each.seconds * warm, each.basis)
+
+    @property
     def saved_seconds(self) -> float:
-        """What those queries would have taken at the least, estimated at half a millisecond each (seconds)."""
-        return self.saved_queries * ROUND_TRIP
+        """That time (seconds)."""
+        return self.saved.seconds
 
     @property
     def unread_columns(self) -> Mapping[str, tuple[str, ...]]:
@@ -163,7 +172,8 @@ class CallSiteReport:
             "queries_plain": round(self.profile.plain_queries, 1),
             "queries_warm": self.profile.measured_queries,
             "saved_queries": self.saved_queries,
-            "saved_seconds_estimated": round(self.saved_seconds, 3),
+            "saved_seconds": round(self.saved_seconds, 3),
+            "saved_seconds_basis": self.saved.basis,
             "evaluations_inspected": self.totals.inspected,
             "unread_columns": {lookup: list(names) for lookup, names in self.unread_columns.items()},
             "quarantined": self.quarantined,

@@ -13,7 +13,7 @@ NOTHING = "Nothing was learned yet."
 RELATIONS = ("relation", "used", "loads", "ahead", "lazy", "batch", "join", "prefetch", "applied", "why")
 """Columns of the relations of a call site; those of the four ways to load are what it would cost (milliseconds)."""
 
-SITES = ("call site", "model", "evaluations", "rows", "plain", "warm", "saved queries", "saved time (estimated)")
+SITES = ("call site", "model", "evaluations", "rows", "plain", "warm", "saved queries", "saved time")
 """Columns of the call sites; plain and warm are the queries of an evaluation."""
 
 _BAR = r"\|"  # the one way to write it in a cell, also within `code`
@@ -25,8 +25,7 @@ def paragraph(site: CallSiteReport) -> str:
     totals, warm = site.totals, site.profile.measured_queries
     seen = f"{counted(totals.evaluations, 'evaluation')}, {counted(totals.rows, 'row')}"
     lines = [f"{site.call_site}: {site.model}, {seen}"]
-    time = duration(site.saved_seconds)
-    saved = f", {warm:.0f} warm, {site.saved_queries} saved in all ({time}, estimated)" if warm else ""
+    saved = f", {warm:.0f} warm, {site.saved_queries} saved in all ({_time(site)})" if warm else ""
     lines.append(f"  queries: {site.profile.plain_queries:.0f} plain{saved}")
     lines += [f"  evaluated by {' < '.join(site.callers)}"] if site.callers else []
     lines += [f"  left out: {site.gone}"] if site.gone else []
@@ -67,7 +66,7 @@ def _site_cells(site: CallSiteReport) -> list[str]:
     totals, warm = site.totals, site.profile.measured_queries
     cells = [f"`{site.call_site}`", site.model, f"{totals.evaluations}", f"{totals.rows}"]
     cells += [f"{site.profile.plain_queries:.0f}", "" if warm is None else f"{warm:.0f}", f"{site.saved_queries}"]
-    return [*cells, duration(site.saved_seconds)]
+    return [*cells, _time(site) if site.saved_queries else ""]
 
 
 def _cells(line: Line) -> list[str]:
@@ -90,6 +89,11 @@ def _marked(head: tuple[str, ...], rows: list[list[str]]) -> Iterator[str]:
     yield f"|{'|'.join('---:' if name in _NUMBERS else '---' for name in head)}|"
     for row in rows:
         yield f"| {' | '.join(cell.replace('|', _BAR) for cell in row)} |"
+
+
+def _time(site: CallSiteReport) -> str:
+    """Say how much time was saved, and what that is known from."""
+    return f"{duration(site.saved.seconds)}, {site.saved.basis}"
 
 
 def counted(count: float, what: str) -> str:

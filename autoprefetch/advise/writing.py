@@ -189,7 +189,7 @@ class Writer:
             access = f"next(iter({access}), None)"
         prefetch = self.imported("django.db.models", "Prefetch", Prefetch)
         code = f"{prefetch}({quoted(lookup)}, queryset={queryset}, to_attr={quoted(name)})"
-        return Change(_edit(query, access, name), prefetch=code)
+        return Change(query.path, _edit(query, access, name), prefetch=code)
 
     def of_loaded(self, query: DerivedQuery) -> Change | None:
         """Write `count()` or `exists()` of a set that is loaded anyway as what its rows tell; None where it is not."""
@@ -197,7 +197,7 @@ class Writer:
         if (*query.path[:-1], name) not in self.loaded or query.chain.tail not in ("", ".all()"):
             return None
         told = "len" if query.chain.ending == "count" else "bool"
-        return Change(_edit(query, f"{told}({query.chain.receiver}.{name}.all())", ""))
+        return Change(query.path, _edit(query, f"{told}({query.chain.receiver}.{name}.all())", ""))
 
     def annotation(self, query: DerivedQuery, model: type[Model]) -> Change | None:
         """Write `count()` or `exists()` of a relation of the root model as an annotation."""
@@ -219,7 +219,7 @@ class Writer:
         else:
             return None
         edit = _edit(query, f"{query.chain.receiver}.{name}", name)
-        return Change(edit, method=f".annotate({name}={value})")
+        return Change(query.path, edit, method=f".annotate({name}={value})")
 
     def regrouped(self) -> list[str]:
         """Write the ordering of the model again where grouping would lose it (`Query.get_group_by`, Django 3.1 on)."""
@@ -228,8 +228,9 @@ class Writer:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a derived query changes: an argument for `prefetch_related` or a method call, and the access line."""
+    """What the derived query of a path changes: an argument for `prefetch_related` or a method call, and its line."""
 
+    path: Path
     edit: Edit
     prefetch: str = ""
     method: str = ""

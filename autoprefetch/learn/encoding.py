@@ -12,15 +12,15 @@ from dataclasses import fields
 from typing import Any
 
 from autoprefetch.learn.histories import History
-from autoprefetch.learn.profiles import Path, Profile, Sizes, Usage
+from autoprefetch.learn.profiles import NO_SUMS, Path, Profile, Sizes, Usage
+from autoprefetch.learn.times import COUNTS, Times
 
 FORMAT = 1
 """The number of this format; entries of another are not read."""
 
 _STEP = "/"  # in no name of an attribute, label of a model or hash of a shape
 _USAGE_COUNTS = tuple(f.name for f in fields(Usage) if f.name not in ("first_access", "built"))
-_NO_COUNTS = ("usages", "written", "sizes", "columns", "forms")
-_PROFILE_COUNTS = tuple(f.name for f in fields(Profile) if f.name not in _NO_COUNTS)
+_PROFILE_COUNTS = tuple(f.name for f in fields(Profile) if f.name not in NO_SUMS)
 
 
 class UnreadableError(ValueError):
@@ -75,6 +75,8 @@ def _encoded_profile(profile: Profile) -> dict[str, Any]:
         values["columns"] = {lookup(path): sorted(names) for path, names in sorted(profile.columns.items())}
     if profile.forms:
         values["forms"] = sorted(profile.forms)
+    if profile.times:
+        values["times"] = {lookup(path): _counts(times, COUNTS) for path, times in sorted(profile.times.items())}
     return values
 
 
@@ -89,7 +91,7 @@ def _encoded_usage(usage: Usage) -> dict[str, Any]:
     return values
 
 
-def _counts(value: Profile | Usage, names: Iterable[str]) -> dict[str, Any]:
+def _counts(value: Profile | Usage | Times, names: Iterable[str]) -> dict[str, Any]:
     return {name: count for name in names if (count := getattr(value, name))}
 
 
@@ -100,12 +102,14 @@ def _decoded_profile(values: object) -> Profile:
     sizes = _mapping(entry.pop("sizes", {}), "sizes")
     columns = _mapping(entry.pop("columns", {}), "columns")
     forms = entry.pop("forms", [])
+    times = _mapping(entry.pop("times", {}), "times")
     return Profile(
         usages={path_of(text): _decoded_usage(usage) for text, usage in usages.items()},
         written={table: _number(count) for table, count in written.items()},
         sizes={path_of(text): _decoded_sizes(values) for text, values in sizes.items()},
         columns={path_of(text): _decoded_texts(names, "columns") for text, names in columns.items()},
         forms=_decoded_texts(forms, "forms"),
+        times={path_of(text): _decoded_times(values) for text, values in times.items()},
         **_decoded_counts(entry, _PROFILE_COUNTS),
     )
 
@@ -128,6 +132,10 @@ def _decoded_usage(values: object) -> Usage:
         msg = f"first_access is {first_access!r}, and a text is read"
         raise UnreadableError(msg)
     return Usage(first_access=first_access, **_decoded_counts(entry, _USAGE_COUNTS))
+
+
+def _decoded_times(values: object) -> Times:
+    return Times(**_decoded_counts(_mapping(values, "times"), COUNTS))
 
 
 def _decoded_counts(entry: Mapping[str, object], names: tuple[str, ...]) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, fields, replace
 from operator import add
 from typing import Any, Self, TypeVar
 
+from autoprefetch.learn.times import Times
+
 Path = tuple[str, ...]
 """The attribute names from the root model, such as `("owner", "department")`.
 
@@ -155,6 +157,7 @@ class Profile:
         sizes: the sizes of the sets that to-many paths and derived queries brought.
         columns: the columns that were ever read, in the evaluations that were inspected.
         forms: how its querysets are written, as far as that matters for planning (see `plan/traits.py`).
+        times: what the queries of each path took, as far as they were timed.
     """
 
     evaluations: float = 0
@@ -170,6 +173,7 @@ class Profile:
     sizes: Mapping[Path, Sizes] = field(default_factory=dict)
     columns: Columns = field(default_factory=dict)
     forms: frozenset[str] = _EMPTY
+    times: Mapping[Path, Times] = field(default_factory=lambda: _NONE)
 
     def merged_with(self, delta: Self) -> Self:
         """Add what a recording showed, or another worker's profile."""
@@ -179,6 +183,7 @@ class Profile:
             sizes=_merged(self.sizes, delta.sizes, _added),
             columns=_united(self.columns, delta.columns),
             forms=_few(self.forms, delta.forms),
+            times=_merged(self.times, delta.times, Times.merged_with),
             **{name: getattr(self, name) + getattr(delta, name) for name in _SUMS},
         )
 
@@ -202,13 +207,14 @@ class Profile:
 
     @property
     def lasting(self) -> Self:
-        """What counts however old it is: the counts of the call site as a whole, sizes and columns."""
+        """What counts however old it is: the counts of the call site as a whole, sizes, columns and times."""
         return replace(self, usages=_NONE, written=_NONE, forms=_EMPTY)
 
     @property
     def passing(self) -> Self:
-        """What counts for less and less: all but sizes and columns."""
-        return replace(self, sizes=_NONE, columns=_NONE) if self.sizes or self.columns else self
+        """What counts for less and less: all but sizes, columns and times."""
+        is_mixed = self.sizes or self.columns or self.times
+        return replace(self, sizes=_NONE, columns=_NONE, times=_NONE) if is_mixed else self
 
     @property
     def counted(self) -> float:
@@ -240,4 +246,5 @@ class Profile:
         return self.warm_queries / self.warm if self.warm else None
 
 
-_SUMS = tuple(f.name for f in fields(Profile) if f.name not in ("usages", "written", "sizes", "columns", "forms"))
+NO_SUMS = frozenset({"usages", "written", "sizes", "columns", "forms", "times"})
+_SUMS = tuple(f.name for f in fields(Profile) if f.name not in NO_SUMS)

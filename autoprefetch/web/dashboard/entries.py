@@ -9,6 +9,7 @@ from hashlib import sha256
 
 from autoprefetch.advise.keys import Place
 from autoprefetch.advise.reports import CallSiteReport
+from autoprefetch.advise.savings import worst
 from autoprefetch.advise.tables import duration
 from autoprefetch.surveying import Surveyed
 from autoprefetch.web.dashboard.figures import Bar, counted, number, queries
@@ -80,7 +81,8 @@ def entry(site: Surveyed) -> Entry:
 
 def _saved(report: CallSiteReport) -> tuple[tuple[str, str], ...]:
     queries_saved = "query saved" if report.saved_queries == 1 else "queries saved"
-    return (("time saved", duration(report.saved_seconds)), (queries_saved, number(report.saved_queries)))
+    saved = report.saved
+    return ((f"time saved, {saved.basis}", duration(saved.seconds)), (queries_saved, number(report.saved_queries)))
 
 
 def _states(site: Surveyed) -> list[tuple[str, str]]:
@@ -95,9 +97,10 @@ def _states(site: Surveyed) -> list[tuple[str, str]]:
 
 def totals(reports: Sequence[CallSiteReport]) -> list[tuple[str, str]]:
     """Add up call sites: what it is, and how much."""
+    saved = [report.saved for report in reports if report.saved_queries]
     return [
         ("evaluations", number(sum(report.totals.evaluations for report in reports))),
         ("rows", number(sum(report.totals.rows for report in reports))),
         ("queries saved", number(sum(report.saved_queries for report in reports))),
-        ("time saved, estimated", duration(sum(report.saved_seconds for report in reports))),
+        (f"time saved, {worst(one.basis for one in saved)}", duration(sum(one.seconds for one in saved))),
     ]
