@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.core.exceptions import FieldError
 from django.db.models import Model
 
 from autoprefetch.advise import logs
@@ -105,12 +106,20 @@ def queryset_of(chain: Chain, known: Relation, path: Path) -> Any:
     """Return the queryset that a chain builds, of all parents; None when that is not the query of the path."""
     target: Any = known.target
     queryset = target._default_manager.all()
-    for step in chain.steps:
-        queryset = step.on(queryset)
-    one = (queryset if queryset.ordered else queryset.order_by("pk"))[:1] if chain.ending == "first" else queryset
+    try:
+        for step in chain.steps:
+            queryset = step.on(queryset)
+        shape_now = _shape(queryset, chain)
+    except FieldError:  # it was edited since, and names what its model does not have
+        return None
     # A queryset that went on to be changed elsewhere has another shape.
-    shape = path[-1].rstrip(")").partition("(")[2]
-    return queryset if shape_of_chain(one, chain.ending) == shape else None
+    return queryset if shape_now == path[-1].rstrip(")").partition("(")[2] else None
+
+
+def _shape(queryset: Any, chain: Chain) -> str:
+    one = (queryset if queryset.ordered else queryset.order_by("pk"))[:1] if chain.ending == "first" else queryset
+    aggregates = {aggregate.alias: aggregate.expression() for aggregate in chain.aggregates}
+    return shape_of_chain(one, chain.ending, aggregates)
 
 
 def _parents(path: Path) -> list[Path]:

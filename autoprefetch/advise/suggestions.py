@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from textwrap import indent
 from typing import Any
 
+from django.db.models import Model
 from django.db.models.constants import LOOKUP_SEP
 
 from autoprefetch.advise.savings import Basis, saving
+from autoprefetch.advise.subqueries import aggregated
 from autoprefetch.advise.tables import counted
 from autoprefetch.advise.writing import Change, DerivedQuery, Edit, Writer, quoted
 from autoprefetch.learn.profiles import Path, Profile
@@ -172,9 +174,11 @@ def suggestion_for(
     """
     # A slice can be ordered no more.
     writer = Writer(names, [None] if ordering and expression.endswith("]") else ordering, _loaded(plan))
-    changes = [change for query in derived if (change := writer.derived(query, plan.model)) is not None]
+    changes = [change for query in derived if (change := _change(writer, query, plan.model)) is not None]
     if plan.is_empty and not changes:
         return None
+    written = {change.path for change in changes}
+    derived = tuple(query for query in derived if query.path in written)
     methods = [
         *writer.methods(plan.branches, [change.prefetch for change in changes if change.prefetch]),
         *(change.method for change in changes if change.method),
@@ -196,7 +200,7 @@ def suggestion_for(
         queries_after=after,
         measured=measured is not None,
         accessed_at=_places(plan, profile),
-        notes=(*notes, *_notes(plan)),
+        notes=(*notes, *_notes(plan), *writer.unwritten),
         evaluations=round(evaluations),
         used=min((share_of_use(profile, path) for path in paths if path in profile.usages), default=0.0),
         left=_left(plan, profile, derived),
@@ -204,6 +208,11 @@ def suggestion_for(
         saved_seconds=saved.seconds,
         basis=saved.basis,
     )
+
+
+def _change(writer: Writer, query: DerivedQuery, model: type[Model]) -> Change | None:
+    aggregates = query.chain.ending == "aggregate"
+    return aggregated(writer, query, model) if aggregates else writer.derived(query, model)
 
 
 def _loaded(plan: Plan) -> frozenset[Path]:
