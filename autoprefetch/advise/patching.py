@@ -13,6 +13,7 @@ from libcst.codemod.visitors import AddImportsVisitor, RemoveImportsVisitor
 from libcst.metadata import MetadataWrapper, PositionProvider
 
 from autoprefetch.advise.fixes import Replacement
+from autoprefetch.advise.scanning import names_of_auto
 
 _IMPORT = re.compile(r"from (?P<module>\S+) import (?P<name>\w+)( as (?P<alias>\w+))?")
 _LONG = 100
@@ -150,7 +151,8 @@ def _with_imports(module: cst.Module, replacements: Iterable[Replacement]) -> cs
         AddImportsVisitor.add_needed_import(context, found["module"], found["name"], found["alias"])
     module = AddImportsVisitor(context).transform_module(module)
     context = CodemodContext()
-    RemoveImportsVisitor.remove_unused_import(context, "autoprefetch", "auto")
+    for name in names_of_auto(module.code):
+        RemoveImportsVisitor.remove_unused_import(context, "autoprefetch", "auto", name if name != "auto" else None)
     return _keeping_lines(module, RemoveImportsVisitor(context).transform_module(module))
 
 

@@ -11,8 +11,9 @@ from django.db.models import Model
 
 from autoprefetch.advise.advising import Advised, accessor_of, derived_from, ordering_of, queryset_of, suggestion
 from autoprefetch.advise.foreseeing import model_of, written_as
-from autoprefetch.advise.keys import Place, label_of, name_of, place_of
+from autoprefetch.advise.keys import given_name_of, label_of, name_of, place_of
 from autoprefetch.advise.locating import NotLocatedError, chain_at, location_of
+from autoprefetch.advise.naming import Named
 from autoprefetch.advise.sources import Source, names_at, source_of
 from autoprefetch.advise.suggestions import Suggestion
 from autoprefetch.apply import planning
@@ -69,16 +70,19 @@ def proposals(known: Mapping[str, History], config: Config) -> list[Proposal]:
         known: the histories by the keys of the call sites.
         config: the settings that plans are made by.
     """
-    found = [proposal for key, history in known.items() if (proposal := _proposal(key, history, config)) is not None]
+    usages = (usage for history in known.values() for usage in history.profile.usages.values())
+    named = Named((place_of(key).module for key in known), (usage.first_access for usage in usages))
+    made = (_proposal(key, history, config, named) for key, history in known.items())
+    found = [proposal for proposal in made if proposal is not None]
     return sorted(found, key=lambda one: (-one.suggestion.saved_seconds, one.suggestion.call_site, one.key))
 
 
-def _proposal(key: str, history: History, config: Config) -> Proposal | None:
+def _proposal(key: str, history: History, config: Config, named: Named) -> Proposal | None:
     model = model_of(key)
     if model is None or history.profile.observed < LEAST:
         return None
     place = place_of(key)
-    location, unplaced = _located(place)
+    location, unplaced = _located(key, named)
     by_scope = location is None and not unplaced
     name = CallSite(key, location, label_of(key)).name if location is not None else name_of(key)
     source = source_of(location) if location is not None else None
@@ -101,14 +105,13 @@ def _proposal(key: str, history: History, config: Config) -> Proposal | None:
     return None if found is None else Proposal(key, found, location, unplaced)
 
 
-def _located(place: Place) -> tuple[Location | None, str]:
+def _located(key: str, named: Named) -> tuple[Location | None, str]:
     """Return where `auto()` is called, or why nobody can tell; neither where nobody called it."""
-    if not place.module:
-        return None, "it has a name of its own, which does not tell where it is"
-    if not place.digest:
+    place = place_of(key)
+    if place.module and not place.digest:
         return None, ""
     try:
-        return location_of(place), ""
+        return location_of(place) if place.module else named.location_of(given_name_of(key)), ""
     except NotLocatedError as error:
         return None, str(error)
 

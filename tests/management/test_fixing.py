@@ -322,15 +322,39 @@ def test_ways_that_need_different_code_are_left_to_a_person(project: Project) ->
     assert not remarks
 
 
-def test_a_call_site_with_a_name_is_left_to_a_person(project: Project) -> None:
-    """Its key does not tell where it is."""
+def test_a_call_site_with_a_name_is_found_by_its_name(project: Project) -> None:
+    """Also where `auto` is called by another name, after the line was moved to another function."""
+    head = HEAD.replace("import auto", "import auto as automatic")
+    line = "    return [str(b.author) for b in automatic(Book.objects.all(), name='the < books')]\n"
+    module = project.module(f"{head}def view():\n{line}")
+    learned(module.view)
+    project.module(
+        f"{head}ONE = 1\n\n\nclass Page:\n    name = 'the < books'\n\n\ndef page():\n{line}", module.__name__
+    )
+    text, _ = command("suggest")
+    assert "automatic(Book.objects.all(), name='the < books')\nwith" in text
+    out, remarks = command("fix", "--write")
+    assert out == f"{module.__name__}.py is changed.\n"
+    assert not remarks
+    assert 'for b in Book.objects.all().select_related("author")]' in project.text(module)
+    assert "automatic" not in project.text(module)
+
+
+def test_a_name_that_does_not_tell_which_call_it_is_is_left_to_a_person(project: Project) -> None:
+    """Several calls may share a name; and one that is computed is in no source."""
     module = project.module(
-        f"{HEAD}def view():\n    return [str(b.author) for b in auto(Book.objects.all(), name='b')]\n"
+        f"{HEAD}NAME = 'computed'\n\n\ndef one():\n    return auto(Book.objects.all(), name='shared')\n\n\n"
+        "def other():\n    return auto(Book.objects.filter(pages__gt=0), name='shared')\n\n\n"
+        "def view():\n    return [str(b.author) for b in [*one(), *other()]]\n\n\n"
+        "def third():\n    return [str(b.author) for b in auto(Book.objects.all(), name=NAME)]\n"
     )
     learned(module.view)
+    learned(module.third)
     out, remarks = command("fix")
     assert out == ""
-    assert "it has a name of its own, which does not tell where it is" in remarks
+    file = f"{module.__name__}.py"
+    assert f"auto(..., name='shared') stands at {file}:9 one, {file}:13 other; it has to be in one place." in remarks
+    assert "auto(..., name='computed') stands nowhere in the source of the project" in remarks
 
 
 def test_what_the_caller_ignores_stays_lazy(project: Project) -> None:
