@@ -11,11 +11,10 @@ from django.db.models import Model
 
 from autoprefetch.advise import commenting
 from autoprefetch.advise.differences import NEW, Difference
-from autoprefetch.advise.foreseeing import model_of
+from autoprefetch.advise.foreseeing import model_of, said_at
 from autoprefetch.advise.keys import place_of
-from autoprefetch.advise.locating import NotLocatedError, location_of
+from autoprefetch.advise.naming import Named
 from autoprefetch.advise.scanning import Call, Scanned, scan
-from autoprefetch.advise.sources import source_of
 from autoprefetch.conf import Config
 from autoprefetch.learn.profiles import Path
 from autoprefetch.observe.comments import Comment
@@ -127,25 +126,17 @@ def _beside(comment: Comment, calls: Iterable[Call]) -> Iterator[Call]:
     return (call for call in calls if call.line <= comment.line <= call.end_line)
 
 
-def heeding(found: Iterable[Difference], config: Config) -> list[Difference]:
+def heeding(found: list[Difference], config: Config) -> list[Difference]:
     """Return what has changed without the lazy loads that a project wants to be lazy."""
-    return [one for one in found if one.kind != NEW or not _is_wanted(one, config)]
+    named = Named((place_of(one.call_site).module for one in found), ())
+    return [one for one in found if one.kind != NEW or not _is_wanted(one, named, config)]
 
 
-def _is_wanted(one: Difference, config: Config) -> bool:
-    model, place = model_of(one.call_site), place_of(one.call_site)
-    if matching(config.ignore, *place.names):
+def _is_wanted(one: Difference, named: Named, config: Config) -> bool:
+    model, said = model_of(one.call_site), said_at(one.call_site, named, config)
+    if said.whole:
         return True
-    ignore: tuple[str, ...] = ()
-    if place.digest:
-        try:
-            source = source_of(location_of(place))
-        except NotLocatedError:
-            source = None
-        if source is not None and source.is_ignored:
-            return True
-        ignore = source.ignore if source is not None else ()
-    return model is not None and stays_lazy(Choices(ignore=ignore, patterns=config.ignore), model, one.steps)
+    return model is not None and stays_lazy(Choices(ignore=said.ignore, patterns=config.ignore), model, one.steps)
 
 
 def stays_lazy(choices: Choices, model: type[Model], path: Path) -> bool:

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
-from autoprefetch.advise.locating import NotLocatedError, expressions_in, imported, module_of, span_of
+from autoprefetch.advise.keys import given_name_of, place_of
+from autoprefetch.advise.locating import (
+    NotLocatedError,
+    expressions_in,
+    imported,
+    location_of,
+    module_of,
+    span_of,
+)
 from autoprefetch.advise.scanning import Scanned, names_of_auto, scan
+from autoprefetch.learn.histories import History
 from autoprefetch.observe.callsites import Location
 from autoprefetch.observe.expressions import called
 
@@ -41,6 +50,24 @@ class Named:
         [(_, location)] = found
         imported(location.module)
         return location
+
+
+def named_in(known: Mapping[str, History]) -> Named:
+    """Return what finds the named ones among call sites, given what is known of them by their keys."""
+    usages = (usage for history in known.values() for usage in history.profile.usages.values())
+    return Named((place_of(key).module for key in known), (usage.first_access for usage in usages))
+
+
+def located(key: str, named: Named) -> Location | None:
+    """Return where `auto()` is called; None where nobody called it.
+
+    Raises:
+        NotLocatedError: nobody can tell where; the message says why.
+    """
+    place = place_of(key)
+    if place.module and not place.digest:
+        return None
+    return location_of(place) if place.module else named.location_of(given_name_of(key))
 
 
 def _calls(scanned: Scanned) -> Iterator[tuple[str, Location]]:

@@ -11,9 +11,9 @@ from django.db.models import Model
 
 from autoprefetch.advise.advising import Advised, accessor_of, derived_from, ordering_of, queryset_of, suggestion
 from autoprefetch.advise.foreseeing import model_of, written_as
-from autoprefetch.advise.keys import given_name_of, label_of, name_of, place_of
-from autoprefetch.advise.locating import NotLocatedError, chain_at, location_of
-from autoprefetch.advise.naming import Named
+from autoprefetch.advise.keys import label_of, name_of, place_of
+from autoprefetch.advise.locating import NotLocatedError, chain_at
+from autoprefetch.advise.naming import Named, located, named_in
 from autoprefetch.advise.sources import Source, names_at, source_of
 from autoprefetch.advise.suggestions import Suggestion
 from autoprefetch.apply import planning
@@ -70,8 +70,7 @@ def proposals(known: Mapping[str, History], config: Config) -> list[Proposal]:
         known: the histories by the keys of the call sites.
         config: the settings that plans are made by.
     """
-    usages = (usage for history in known.values() for usage in history.profile.usages.values())
-    named = Named((place_of(key).module for key in known), (usage.first_access for usage in usages))
+    named = named_in(known)
     made = (_proposal(key, history, config, named) for key, history in known.items())
     found = [proposal for proposal in made if proposal is not None]
     return sorted(found, key=lambda one: (-one.suggestion.saved_seconds, one.suggestion.call_site, one.key))
@@ -107,11 +106,8 @@ def _proposal(key: str, history: History, config: Config, named: Named) -> Propo
 
 def _located(key: str, named: Named) -> tuple[Location | None, str]:
     """Return where `auto()` is called, or why nobody can tell; neither where nobody called it."""
-    place = place_of(key)
-    if place.module and not place.digest:
-        return None, ""
     try:
-        return location_of(place) if place.module else named.location_of(given_name_of(key)), ""
+        return located(key, named), ""
     except NotLocatedError as error:
         return None, str(error)
 

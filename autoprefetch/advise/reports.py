@@ -68,6 +68,7 @@ class CallSiteReport:
         deferred: columns of the model that the caller does not load, where that is known here (attnames).
         other: what is applied to its queryset written in another way, where there is more than one.
         below: what is applied to queries for each parent, where that is known here.
+        ignored: what a person has said that lets all of it run as plain Django, where that is known here; else "".
         gone: why nothing of it can be applied any more; "" when it can.
     """
 
@@ -81,6 +82,7 @@ class CallSiteReport:
     deferred: frozenset[str] = frozenset()
     other: Plan | None = None
     below: tuple[Plan, ...] = ()
+    ignored: str = ""
     gone: str = ""
 
     @property
@@ -177,6 +179,7 @@ class CallSiteReport:
             "evaluations_inspected": self.totals.inspected,
             "unread_columns": {lookup: list(names) for lookup, names in self.unread_columns.items()},
             "quarantined": self.quarantined,
+            "ignored": self.ignored,
             "gone": self.gone,
             "relations": [line.as_dict() for line in self.lines()],
         }

@@ -30,6 +30,7 @@ def paragraph(site: CallSiteReport) -> str:
     lines += [f"  evaluated by {' < '.join(site.callers)}"] if site.callers else []
     lines += [f"  left out: {site.gone}"] if site.gone else []
     lines += [f"  runs as plain Django: {site.quarantined}"] if site.quarantined else []
+    lines += [f"  is ignored: {site.ignored}"] if site.ignored else []
     lines += [f"  {unread}"] if (unread := _unread(site)) else []
     rows = [_cells(line) for line in site.lines()]
     lines += [f"  {line}" for line in _aligned(RELATIONS, rows)] if rows else []
@@ -45,8 +46,9 @@ def markdown(sites: Iterable[CallSiteReport]) -> str:
 
 def _section(site: CallSiteReport) -> Iterator[str]:
     rows, unread = [_cells(line) for line in site.lines()], _unread(site)
-    if rows or unread:
+    if rows or unread or site.ignored:
         yield from ("", f"### `{site.call_site}`", "")
+        yield from (f"Is ignored: {site.ignored}.", "") if site.ignored else ()
         yield from (f"Evaluated by `{' < '.join(site.callers)}`.", "") if site.callers else ()
         yield from (f"Columns {unread}.", "") if unread else ()
     if rows:
