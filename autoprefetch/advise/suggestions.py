@@ -16,6 +16,7 @@ from autoprefetch.advise.tables import counted
 from autoprefetch.advise.writing import Change, DerivedQuery, Edit, Writer, quoted
 from autoprefetch.learn.profiles import Path, Profile
 from autoprefetch.learn.times import Times
+from autoprefetch.plan.choosing import IGNORED
 from autoprefetch.plan.costs import REPEATED, share_of_use
 from autoprefetch.plan.plans import Method, Plan
 
@@ -221,8 +222,12 @@ def _loaded(plan: Plan) -> frozenset[Path]:
 
 
 def _left(plan: Plan, profile: Profile, derived: tuple[DerivedQuery, ...]) -> tuple[str, ...]:
-    """Return what is loaded more than once in an evaluation and not in the code."""
-    covered = _loaded(plan) | _below(profile, derived)
+    """Return what is loaded more than once in an evaluation and not in the code, but for what is ignored.
+
+    That is not batched by `auto()` either.
+    """
+    ignored = {branch.path for branch in plan.walk() if branch.reason == IGNORED}
+    covered = _loaded(plan) | _below(profile, derived) | ignored
     loads = {path: profile.loads_per_evaluation(path) for path in profile.usages.keys() - covered}
     return tuple(sorted(LOOKUP_SEP.join(path) for path, often in loads.items() if often > REPEATED))
 

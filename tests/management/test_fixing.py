@@ -244,6 +244,61 @@ def test_auto_can_be_kept(project: Project) -> None:
     assert out == ""
 
 
+# Comments -------------------------------------------------------------------------------------------------------------
+
+OWN = "auto(Book.objects.all())"
+
+
+@pytest.mark.parametrize(
+    ("written", "fixed"),
+    [
+        (f"{OWN}  # autoprefetch: ignore[publisher]", f"{OWN}"),
+        (f"{OWN}  # autoprefetch: ignore[publisher] few have one", f"{OWN}  # few have one"),
+        (f"{OWN}  # all  # autoprefetch: ignore[publisher] few", f"{OWN}  # all  # few"),
+        (f"{OWN}  # autoprefetch: ignore[publisher]  # noqa: E501", f"{OWN}  # noqa: E501"),
+        (f"{OWN}  # autoprefetch: please", f"{OWN}  # autoprefetch: please"),
+        (f"{OWN}  # all of them", f"{OWN}  # all of them"),
+        (
+            "auto(  # autoprefetch: ignore[publisher]\n        Book.objects.all()\n    )",
+            "(\n        auto(Book.objects.all())\n    )",
+        ),
+        (
+            "auto(\n        # autoprefetch: ignore[publisher]\n        Book.objects.all()  # these\n    )",
+            "(\n        auto(Book.objects.all())  # these\n    )",
+        ),
+    ],
+)
+def test_a_comment_goes_with_the_auto_that_it_belongs_to(written: str, fixed: str, project: Project) -> None:
+    """What stays lazy does so in plain Django without a word; what else the comment says stays."""
+    module = project.module(
+        f"{HEAD}def view():\n    books = {written}\n    return [(str(b.author), str(b.publisher)) for b in books]\n"
+    )
+    learned(module.view)
+    command("fix", "--write")
+    text = fixed.replace(OWN, 'Book.objects.all().select_related("author"{})')
+    more = "" if "publisher" in written else ', "publisher"'
+    assert f"    books = {text.format(more)}\n    return" in project.text(module)
+
+
+def test_a_comment_stays_where_auto_does(project: Project) -> None:
+    """With --keep-auto, and beside a call that is not changed."""
+    line = "books, tags = auto(Book.objects.all()), auto(Tag.objects.all())  # autoprefetch: ignore[publisher]"
+    module = project.module(
+        f"{HEAD}def view():\n    {line}\n    return [(str(b.author), str(b.publisher)) for b in books], str(tags)\n"
+    )
+    learned(module.view)
+    command("fix", "--write")
+    assert 'Book.objects.all().select_related("author"), auto(Tag' in project.text(module)
+    assert "# autoprefetch: ignore[publisher]\n" in project.text(module)
+    kept = project.module(
+        f"{HEAD}def view():\n    books = {OWN}  # autoprefetch: ignore[publisher]\n"
+        "    return [(str(b.author), str(b.publisher)) for b in books]\n"
+    )
+    learned(kept.view)
+    command("fix", "--write", "--keep-auto")
+    assert '.select_related("author"))  # autoprefetch: ignore[publisher]\n' in project.text(kept)
+
+
 # What has changed since -----------------------------------------------------------------------------------------------
 
 
