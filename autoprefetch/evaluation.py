@@ -180,10 +180,10 @@ class Evaluations(Knowing):
             return 0
         with shielded(run.standing, using):
             run.recording.loading_ahead()
-            if slow := run.recording.watches.not_ahead():
+            if slow := run.recording.timing.watches.not_ahead():
                 run.plan = planning.without(run.plan, slow)
             most = min(conf.current().max_batch, batching.MOST)
-            return rewriting.load_ahead(rows, run.plan, using, most, run.recording.watches)
+            return rewriting.load_ahead(rows, run.plan, using, most, run.recording.timing)
         return 0
 
     def look_at_given(self, run: Run, queryset: AnyQuerySet) -> None:

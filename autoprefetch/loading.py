@@ -81,7 +81,7 @@ class Loading:
                 touch.refused()
             raise
         with shielded(standing, None):
-            touch.recording.watches.loaded_alone(touch.path, perf_counter() - began)
+            touch.recording.timing.alone(touch.path, perf_counter() - began)
         return found
 
     def load_set(self, derivation: Any, queryset: AnyQuerySet, fetch_all: Fetch) -> None:

@@ -23,6 +23,7 @@ from autoprefetch.advise.foreseeing import foreseen_report, loads_ahead, model_o
 from autoprefetch.advise.keys import Place, label_of, name_of, place_of
 from autoprefetch.advise.proposing import Proposal
 from autoprefetch.advise.reports import CallSiteReport, by_saving, saved_queries
+from autoprefetch.advise.savings import Saving, saved_by
 from autoprefetch.advise.suggestions import Suggestion, suggestion_for
 from autoprefetch.advise.uses import ENOUGH, unneeded, unused
 from autoprefetch.apply.standing import Standing
@@ -32,7 +33,6 @@ from autoprefetch.learn.given import Given
 from autoprefetch.learn.histories import UNKNOWN, History
 from autoprefetch.learn.profiles import Path, is_derived
 from autoprefetch.observe.following import Followed
-from autoprefetch.plan.costs import ROUND_TRIP
 from autoprefetch.plan.patterns import matching
 
 ELSEWHERE = (
@@ -107,10 +107,15 @@ class Surveyed:
         """Queries that plain Django would have run and autoprefetch did not."""
         return saved_queries(self.history)
 
+    @cached_property
+    def saved(self) -> Saving:
+        """The time that those queries would have taken beyond what was run in their place."""
+        return saved_by(self.saved_queries, self.history.profile, self.history.totals.times)
+
     @property
     def saved_seconds(self) -> float:
-        """What those would have taken at the least (seconds)."""
-        return self.saved_queries * ROUND_TRIP
+        """That time (seconds)."""
+        return self.saved.seconds
 
     @cached_property
     def place(self) -> Place:
@@ -194,6 +199,7 @@ class Surveyed:
             names={},
             notes=(ELSEWHERE,),
             evaluations=self.report.totals.observed,
+            times=self.report.totals.times,
         )
         depends = self.report.other is not None and self.report.other.joins() != plan.joins()
         return replace(found, notes=(*found.notes, ORDERING)) if found and depends else found

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from django.core.exceptions import FieldError
 from django.db.models import Model
 
 from autoprefetch import conf
@@ -14,7 +15,7 @@ from autoprefetch.advise.chains import Chain, chain_of
 from autoprefetch.advise.columns import notes
 from autoprefetch.advise.loops import is_read_at_once
 from autoprefetch.advise.removing import Removal, removals
-from autoprefetch.advise.reports import CallSiteReport
+from autoprefetch.advise.reports import CallSiteReport, decided
 from autoprefetch.advise.sources import Source, names_at, source_of
 from autoprefetch.advise.suggestions import Suggestion, suggestion_for
 from autoprefetch.advise.uses import unneeded
@@ -110,12 +111,20 @@ def queryset_of(chain: Chain, known: Relation, path: Path) -> Any:
     """Return the queryset that a chain builds, of all parents; None when that is not the query of the path."""
     target: Any = known.target
     queryset = target._default_manager.all()
-    for step in chain.steps:
-        queryset = step.on(queryset)
-    one = (queryset if queryset.ordered else queryset.order_by("pk"))[:1] if chain.ending == "first" else queryset
+    try:
+        for step in chain.steps:
+            queryset = step.on(queryset)
+        shape_now = _shape(queryset, chain)
+    except FieldError:  # it was edited since, and names what its model does not have
+        return None
     # A queryset that went on to be changed elsewhere has another shape.
-    shape = path[-1].rstrip(")").partition("(")[2]
-    return queryset if shape_of_chain(one, chain.ending) == shape else None
+    return queryset if shape_now == path[-1].rstrip(")").partition("(")[2] else None
+
+
+def _shape(queryset: Any, chain: Chain) -> str:
+    one = (queryset if queryset.ordered else queryset.order_by("pk"))[:1] if chain.ending == "first" else queryset
+    aggregates = {aggregate.alias: aggregate.expression() for aggregate in chain.aggregates}
+    return shape_of_chain(one, chain.ending, aggregates)
 
 
 def _parents(path: Path) -> list[Path]:
@@ -149,6 +158,7 @@ def suggestion(
         derived=derived_queries(site, profile, plan.model),
         notes=((BY_SCOPE,) if site.by_scope else ()) + notes(plan.model, totals, profile.usages, site.deferred),
         evaluations=totals.observed,
+        times=totals.times,
     )
     # Who else evaluates a queryset that is built nobody knows where, cannot be asked.
     removed = () if site.by_scope else _removals(site, source, plan.model, history, alike)
@@ -223,6 +233,7 @@ def call_site_report(standing: Standing, history: History) -> CallSiteReport:
         plan=standing.plan,
         quarantined=standing.quarantined,
         choices=planning.choices(standing, conf.current()),
+        ignored=decided(history),
         deferred=standing.form.deferred if standing.form else frozenset(),
         below=tuple(standing.below.values()),
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from autoprefetch.advise.aggregating import Aggregate, aggregates_of
 from autoprefetch.learn.profiles import Span
 
 BUILDING = frozenset({"all", "distinct", "exclude", "filter", "order_by", "reverse", "select_related"})
@@ -39,7 +40,9 @@ class Chain:
         receiver: the instance, as written.
         tail: what is written behind the accessor.
         steps: the links behind the accessor that build the queryset.
-        ending: "count", "exists" or "first" where the chain ends in such a call, else "".
+        ending: "aggregate", "count", "exists" or "first" where the chain ends in such a call, else "".
+        aggregates: what it aggregates.
+        key: the one of them whose value is taken; "" where all are, as a dict.
     """
 
     text: str
@@ -47,6 +50,8 @@ class Chain:
     tail: str
     steps: tuple[Step, ...]
     ending: str
+    aggregates: tuple[Aggregate, ...] = ()
+    key: str = ""
 
 
 def chain_of(span: Span, accessor: str) -> Chain | None:
@@ -67,7 +72,7 @@ def chain_of(span: Span, accessor: str) -> Chain | None:
         found = _outermost(lines, span)
     except (SyntaxError, ValueError):
         return None
-    return None if found is None else _chain("".join(lines), found, accessor)
+    return None if found is None else _chain("".join(lines), found, accessor, span[0])
 
 
 @lru_cache(maxsize=32)
@@ -80,8 +85,11 @@ def _outermost(lines: tuple[str, ...], span: tuple[str, int, int, int, int]) -> 
         is_link = (isinstance(parent, (ast.Attribute, ast.Subscript)) and parent.value is node) or (
             isinstance(parent, ast.Call) and parent.func is node
         )
-        if not is_link or not isinstance(parent, ast.expr):
+        is_value = _is_aggregating(node) and not (isinstance(parent, ast.Subscript) and _key(parent))
+        if is_value or not is_link or not isinstance(parent, ast.expr):
             return node
+        if isinstance(parent, ast.Subscript) and _is_aggregating(node):
+            return parent
         node = parent
     return None
 
@@ -90,17 +98,30 @@ def _span(node: ast.expr) -> tuple[int, int | None, int, int | None]:
     return node.lineno, node.end_lineno, node.col_offset, node.end_col_offset
 
 
-def _chain(source: str, node: ast.expr, accessor: str) -> Chain | None:
+def _is_aggregating(node: ast.expr) -> bool:
+    """Tell whether an expression is a call of `aggregate()`, whose value is no queryset any more."""
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "aggregate"
+
+
+def _key(node: ast.Subscript) -> str:
+    """Return the literal key of a subscript, or ""."""
+    return node.slice.value if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str) else ""
+
+
+def _chain(source: str, node: ast.expr, accessor: str, file: str) -> Chain | None:
     text = ast.get_source_segment(source, node)
     steps: list[Step] = []
-    ending = ""
-    at: ast.expr = node
+    aggregated = _aggregated(node, file)
+    if aggregated is None:
+        return None
+    at, aggregates, key = aggregated
+    ending, built = "aggregate" if aggregates else "", at
     while not (isinstance(at, ast.Attribute) and at.attr == accessor):
         link = _link(at)
         if link is None:
             return None
         step, at = link
-        if step.name in ENDING and not steps and not step.args and not step.kwargs:
+        if step.name in ENDING and not ending and not steps and not step.args and not step.kwargs:
             ending = step.name
         elif not step.name or step.name in BUILDING:
             steps.append(step)
@@ -109,8 +130,24 @@ def _chain(source: str, node: ast.expr, accessor: str) -> Chain | None:
     receiver, base = ast.get_source_segment(source, at.value), ast.get_source_segment(source, at)
     if text is None or receiver is None or base is None:
         return None
-    tail = text[len(base) :].removesuffix(f".{ending}()") if ending else text[len(base) :]
-    return Chain(text, receiver, tail, tuple(reversed(steps)), ending)
+    queryset = ast.get_source_segment(source, built) or ""
+    tail = queryset[len(base) :].removesuffix(f".{ending}()") if ending else queryset[len(base) :]
+    return Chain(text, receiver, tail, tuple(reversed(steps)), ending, aggregates, key)
+
+
+def _aggregated(node: ast.expr, file: str) -> tuple[ast.expr, tuple[Aggregate, ...], str] | None:
+    """Take `aggregate()`, and the key of its value, off a chain.
+
+    Returns:
+        the queryset that is left, what is aggregated, and the key; None where nobody can tell what is aggregated.
+    """
+    key, call = (_key(node), node.value) if isinstance(node, ast.Subscript) else ("", node)
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute) or not _is_aggregating(call):
+        return node, (), ""
+    found = aggregates_of(call, file)
+    if found is None or (key and key not in {one.alias for one in found}):
+        return None
+    return call.func.value, found, key
 
 
 def _link(node: ast.expr) -> tuple[Step, ast.expr] | None:

@@ -11,11 +11,10 @@ from django.apps import apps
 
 from autoprefetch.advise import commenting
 from autoprefetch.advise.differences import NEW, Difference
-from autoprefetch.advise.foreseeing import model_of
+from autoprefetch.advise.foreseeing import model_of, said_at
 from autoprefetch.advise.keys import place_of
-from autoprefetch.advise.locating import NotLocatedError, location_of
+from autoprefetch.advise.naming import Named
 from autoprefetch.advise.scanning import Call, Scanned, scan
-from autoprefetch.advise.sources import source_of
 from autoprefetch.conf import Config
 from autoprefetch.learn.decisions import UNDECIDED, is_ignored, left_lazy, merged
 from autoprefetch.learn.histories import History
@@ -139,20 +138,15 @@ def heeding(found: Collection[Difference], config: Config, *known: Mapping[str, 
         key: reduce(merged, (one[key].decisions for one in known if key in one), UNDECIDED)
         for key in {one.call_site for one in found}
     }
-    left = (one for one in found if not is_ignored(decided[one.call_site]))
-    return [one for one in left if one.kind != NEW or not _is_wanted(one, config, left_lazy(decided[one.call_site]))]
+    named = Named((place_of(one.call_site).module for one in found), ())
+    left = [one for one in found if not is_ignored(decided[one.call_site])]
+    lazy = {key: left_lazy(decisions) for key, decisions in decided.items()}
+    return [one for one in left if one.kind != NEW or not _is_wanted(one, named, config, lazy[one.call_site])]
 
 
-def _is_wanted(one: Difference, config: Config, ignore: tuple[str, ...]) -> bool:
-    model, place = model_of(one.call_site), place_of(one.call_site)
-    if matching(config.ignore, *place.names):
+def _is_wanted(one: Difference, named: Named, config: Config, ignore: tuple[str, ...]) -> bool:
+    model, said = model_of(one.call_site), said_at(one.call_site, named, config)
+    if said.whole:
         return True
-    if place.digest:
-        try:
-            source = source_of(location_of(place))
-        except NotLocatedError:
-            source = None
-        if source is not None and source.is_ignored:
-            return True
-        ignore += source.ignore if source is not None else ()
-    return model is not None and stays_lazy(Choices(ignore=ignore, patterns=config.ignore), model, one.steps)
+    choices = Choices(ignore=(*said.ignore, *ignore), patterns=config.ignore)
+    return model is not None and stays_lazy(choices, model, one.steps)

@@ -19,8 +19,7 @@ class Place:
     """Where a call site is, as far as its key tells.
 
     Attributes:
-        module: the module, or the name of a template; "" at a call site with a name, which only processes that evaluate
-            it can place.
+        module: the module, or the name of a template; "" at a call site with a name, which does not tell where it is.
         function: the function, class or tag in it, or the name of the call site.
         step: the call or the loop in the function, with its number.
         digest: the hash of its expression; "" where there is no `auto()`, or no source.
@@ -69,6 +68,11 @@ def label_of(key: str) -> str:
 def call_of(key: str) -> str:
     """Return the call of `auto()` that a call site evaluates, with its hash; or its name, where it has one."""
     return key.partition(_STEP)[0]
+
+
+def given_name_of(key: str) -> str:
+    """Return the name that was given to `auto()` at a call site with a name."""
+    return key.rpartition(_STEP)[0]
 
 
 def callers_of(key: str) -> tuple[str, ...]:

@@ -47,13 +47,33 @@ def location_of(place: Place) -> Location:
         NotLocatedError: it was edited, or there is no telling which of several it is.
     """
     file = file_of(place.module)
-    try:
-        import_module(place.module)
-    except Exception as error:
-        msg = f"{place.module} cannot be imported: {type(error).__name__}: {error}"
-        raise NotLocatedError(msg) from error
+    imported(place.module)
     node = _one_of(place, [found for found in _expressions(file) if isinstance(found.node, ast.Call)])
-    return Location(place.module, place.function, place.step, *_span(file, node))
+    return Location(place.module, place.function, place.step, *span_of(file, node))
+
+
+def imported(module: str) -> None:
+    """Import a module, to know what its names are bound to.
+
+    Raises:
+        NotLocatedError: it cannot be imported.
+    """
+    try:
+        import_module(module)
+    except Exception as error:
+        msg = f"{module} cannot be imported: {type(error).__name__}: {error}"
+        raise NotLocatedError(msg) from error
+
+
+def module_of(place: str) -> str:
+    """Return the module of a place as it was recorded; "" where it is none of a module."""
+    found = _PLACE.fullmatch(place)
+    return found["path"].removesuffix("/__init__").replace("/", ".") if found is not None else ""
+
+
+def expressions_in(lines: tuple[str, ...]) -> Iterator[tuple[str, ast.expr]]:
+    """Yield all expressions of a file, each with the function that it stands in."""
+    return ((found.function, found.node) for found in _parsed(lines))
 
 
 def _one_of(place: Place, calls: list[_Found]) -> ast.expr:
@@ -83,14 +103,14 @@ def chain_at(place: str, accessor: str) -> Iterator[tuple[Span, Chain]]:
     if found is None:
         return
     try:
-        file = file_of(found["path"].removesuffix("/__init__").replace("/", "."))
+        file = file_of(module_of(place))
     except NotLocatedError:
         return
     seen = set()
     for expression in _expressions(file):
         node = expression.node
         if expression.function == found["function"] and isinstance(node, ast.Attribute) and node.attr == accessor:
-            span = _span(file, node)
+            span = span_of(file, node)
             chain = chain_of(span, accessor)
             if chain is not None and span not in seen:
                 seen.add(span)
@@ -149,6 +169,7 @@ def _callee(node: ast.expr) -> str:
     return called(node.func) if isinstance(node, ast.Call) else ""
 
 
-def _span(file: str, node: ast.expr) -> tuple[str, int, int, int, int]:
+def span_of(file: str, node: ast.expr) -> tuple[str, int, int, int, int]:
+    """Return where an expression stands."""
     end_line, end_column = node.end_lineno or node.lineno, node.end_col_offset or node.col_offset
     return file, node.lineno, end_line, node.col_offset, end_column

@@ -13,6 +13,8 @@ from libcst.codemod.visitors import AddImportsVisitor, RemoveImportsVisitor
 from libcst.metadata import MetadataWrapper, PositionProvider
 
 from autoprefetch.advise.fixes import Replacement
+from autoprefetch.advise.scanning import names_of_auto
+from autoprefetch.observe.comments import without_ignore
 
 _IMPORT = re.compile(r"from (?P<module>\S+) import (?P<name>\w+)( as (?P<alias>\w+))?")
 _LONG = 100
@@ -38,8 +40,9 @@ def patched(source: bytes, replacements: Sequence[Replacement]) -> bytes:
     wrapper = MetadataWrapper(cst.parse_module(source), unsafe_skip_copy=True)
     module = wrapper.module
     positions = wrapper.resolve(PositionProvider)
-    wanted = {id(_node(module, positions, one)): one for one in replacements}
-    changed = module.visit(_Replacing(module, wanted))
+    nodes = [_node(module, positions, one) for one in replacements]
+    wanted = dict(zip(map(id, nodes), replacements, strict=True))
+    changed = module.visit(_Replacing(module, wanted, _stale_comments(module, positions, wanted)))
     return _with_imports(changed, replacements).bytes
 
 
@@ -59,6 +62,24 @@ def _node(module: cst.Module, positions: Any, one: Replacement) -> cst.CSTNode:
     raise NotFoundError(msg)
 
 
+def _stale_comments(module: cst.Module, positions: Any, wanted: dict[int, Replacement]) -> dict[int, str]:
+    """Return the comments to calls of `auto()` that go, each with what it says beside what is to be ignored."""
+    names = names_of_auto(module.code)
+    gone, kept = set[int](), set[int]()
+    for node, place in positions.items():
+        one = wanted.get(id(node))
+        is_gone = one is not None and not one.code and not one.is_kept
+        if is_gone or (isinstance(node, cst.Call) and _called(node.func) in names):
+            (gone if is_gone else kept).update(range(place.start.line, place.end.line + 1))
+    comments = {node: place.start.line for node, place in positions.items() if isinstance(node, cst.Comment)}
+    return {id(node): without_ignore(node.value) for node, line in comments.items() if line in gone - kept}
+
+
+def _called(callee: cst.BaseExpression) -> str:
+    name = callee.attr if isinstance(callee, cst.Attribute) else callee
+    return name.value if isinstance(name, cst.Name) else ""
+
+
 def _characters(lines: list[str], line: int, column: int) -> int:
     """Turn a column in bytes of UTF-8 into one in characters."""
     return len(lines[line - 1].encode()[:column].decode(errors="replace")) if 0 < line <= len(lines) else column
@@ -73,10 +94,29 @@ def _tree(code: str) -> str:
 
 
 class _Replacing(cst.CSTTransformer):
-    def __init__(self, module: cst.Module, wanted: dict[int, Replacement]) -> None:
+    def __init__(self, module: cst.Module, wanted: dict[int, Replacement], comments: dict[int, str]) -> None:
         super().__init__()
         self._module = module
         self._wanted = wanted
+        self._comments = comments
+
+    def leave_TrailingWhitespace(  # noqa: N802  (LibCST calls it by the name of the node)
+        self, original_node: cst.TrailingWhitespace, updated_node: cst.TrailingWhitespace
+    ) -> cst.TrailingWhitespace:
+        comment = self._comments.get(id(original_node.comment))
+        if comment is None:
+            return updated_node
+        if not comment:
+            return updated_node.with_changes(whitespace=cst.SimpleWhitespace(""), comment=None)
+        return updated_node.with_changes(comment=cst.Comment(comment))
+
+    def leave_EmptyLine(  # noqa: N802
+        self, original_node: cst.EmptyLine, updated_node: cst.EmptyLine
+    ) -> cst.EmptyLine | cst.RemovalSentinel:
+        comment = self._comments.get(id(original_node.comment))
+        if comment is None:
+            return updated_node
+        return updated_node.with_changes(comment=cst.Comment(comment)) if comment else cst.RemoveFromParent()
 
     def on_leave(self, original_node: Any, updated_node: Any) -> Any:
         one = self._wanted.get(id(original_node))
@@ -150,7 +190,8 @@ def _with_imports(module: cst.Module, replacements: Iterable[Replacement]) -> cs
         AddImportsVisitor.add_needed_import(context, found["module"], found["name"], found["alias"])
     module = AddImportsVisitor(context).transform_module(module)
     context = CodemodContext()
-    RemoveImportsVisitor.remove_unused_import(context, "autoprefetch", "auto")
+    for name in names_of_auto(module.code):
+        RemoveImportsVisitor.remove_unused_import(context, "autoprefetch", "auto", name if name != "auto" else None)
     return _keeping_lines(module, RemoveImportsVisitor(context).transform_module(module))
 
 

@@ -11,8 +11,9 @@ from django.db.models import Model
 
 from autoprefetch.advise.advising import Advised, accessor_of, derived_from, ordering_of, queryset_of, suggestion
 from autoprefetch.advise.foreseeing import model_of, written_as
-from autoprefetch.advise.keys import Place, label_of, name_of, place_of
-from autoprefetch.advise.locating import NotLocatedError, chain_at, location_of
+from autoprefetch.advise.keys import label_of, name_of, place_of
+from autoprefetch.advise.locating import NotLocatedError, chain_at
+from autoprefetch.advise.naming import Named, located, named_in
 from autoprefetch.advise.sources import Source, names_at, source_of
 from autoprefetch.advise.suggestions import Suggestion
 from autoprefetch.advise.uses import by_call, others
@@ -73,18 +74,19 @@ def proposals(
         config: the settings that plans are made by.
         everything: the same of all call sites, where these are some of them.
     """
+    named = named_in(known)
     together = by_call(known if everything is None else everything)
-    made = (_proposal(key, history, config, others(key, together)) for key, history in known.items())
+    made = (_proposal(key, history, config, named, others(key, together)) for key, history in known.items())
     found = [proposal for proposal in made if proposal is not None]
     return sorted(found, key=lambda one: (-one.suggestion.saved_seconds, one.suggestion.call_site, one.key))
 
 
-def _proposal(key: str, history: History, config: Config, alike: Sequence[History]) -> Proposal | None:
+def _proposal(key: str, history: History, config: Config, named: Named, alike: Sequence[History]) -> Proposal | None:
     model = model_of(key)
     if model is None or history.is_ignored or history.profile.observed < LEAST:
         return None
     place = place_of(key)
-    location, unplaced = _located(place)
+    location, unplaced = _located(key, named)
     by_scope = location is None and not unplaced
     name = CallSite(key, location, label_of(key)).name if location is not None else name_of(key)
     source = source_of(location) if location is not None else None
@@ -108,14 +110,10 @@ def _proposal(key: str, history: History, config: Config, alike: Sequence[Histor
     return None if found is None else Proposal(key, found, location, unplaced)
 
 
-def _located(place: Place) -> tuple[Location | None, str]:
+def _located(key: str, named: Named) -> tuple[Location | None, str]:
     """Return where `auto()` is called, or why nobody can tell; neither where nobody called it."""
-    if not place.module:
-        return None, "it has a name of its own, which does not tell where it is"
-    if not place.digest:
-        return None, ""
     try:
-        return location_of(place), ""
+        return located(key, named), ""
     except NotLocatedError as error:
         return None, str(error)
 

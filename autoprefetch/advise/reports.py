@@ -11,12 +11,13 @@ from django.db.models.constants import LOOKUP_SEP
 from autoprefetch.advise import tables
 from autoprefetch.advise.columns import unread
 from autoprefetch.advise.keys import callers_of
+from autoprefetch.advise.savings import Saving, saved_by
 from autoprefetch.advise.uses import unneeded
 from autoprefetch.learn.given import Given
 from autoprefetch.learn.histories import History
 from autoprefetch.learn.profiles import Path, Profile, is_derived, largest_usual
 from autoprefetch.plan.choosing import IGNORED, NO_CHOICES, Choices, stays_lazy
-from autoprefetch.plan.costs import DEFAULT, ROUND_TRIP, Situation, costs, share_of_use
+from autoprefetch.plan.costs import DEFAULT, Situation, costs, share_of_use
 from autoprefetch.plan.plans import Branch, Method, Plan
 from autoprefetch.plan.relations import fault_of
 
@@ -72,6 +73,7 @@ class CallSiteReport:
         deferred: columns of the model that the caller does not load, where that is known here (attnames).
         other: what is applied to its queryset written in another way, where there is more than one.
         below: what is applied to queries for each parent, where that is known here.
+        ignored: what a person has said that lets all of it run as plain Django, where that is known here; else "".
         gone: why nothing of it can be applied any more; "" when it can.
     """
 
@@ -86,6 +88,7 @@ class CallSiteReport:
     deferred: frozenset[str] = frozenset()
     other: Plan | None = None
     below: tuple[Plan, ...] = ()
+    ignored: str = ""
     gone: str = ""
 
     @property
@@ -109,9 +112,14 @@ class CallSiteReport:
         return saved_queries(self.history)
 
     @property
+    def saved(self) -> Saving:
+        """The time that those queries would have taken beyond what was run in their place."""
+        return saved_by(self.saved_queries, self.profile, self.totals.times)
+
+    @property
     def saved_seconds(self) -> float:
-        """What those queries would have taken at the least, estimated at half a millisecond each (seconds)."""
-        return self.saved_queries * ROUND_TRIP
+        """That time (seconds)."""
+        return self.saved.seconds
 
     @property
     def unread_columns(self) -> Mapping[str, tuple[str, ...]]:
@@ -176,11 +184,13 @@ class CallSiteReport:
             "queries_plain": round(self.profile.plain_queries, 1),
             "queries_warm": self.profile.measured_queries,
             "saved_queries": self.saved_queries,
-            "saved_seconds_estimated": round(self.saved_seconds, 3),
+            "saved_seconds": round(self.saved_seconds, 3),
+            "saved_seconds_basis": self.saved.basis,
             "evaluations_inspected": self.totals.inspected,
             "unread_columns": {lookup: list(names) for lookup, names in self.unread_columns.items()},
             "unused_given": {text: given.evaluations for text, given in self.unused_given.items()},
             "quarantined": self.quarantined,
+            "ignored": self.ignored,
             "gone": self.gone,
             "relations": [line.as_dict() for line in self.lines()],
         }
@@ -197,13 +207,18 @@ def _applied(branch: Branch, other: Branch | None) -> tuple[str, str]:
     return f"{branch.method} or {other.method}", f"{branch.reason}; or, {other.reason}"
 
 
+def decided(history: History) -> str:
+    """Return what `ignored` says where people have decided, by the dashboard, that all of it runs as plain Django."""
+    return "people have decided so in the dashboard" if history.is_ignored else ""
+
+
 def saved_queries(history: History) -> int:
     """Return what plain Django would have run more, over all warm evaluations (queries)."""
     totals = history.totals
     return max(int(round(totals.warm * history.profile.plain_queries) - totals.warm_queries), 0) if totals.warm else 0
 
 
-class Saving(Protocol):
+class Saves(Protocol):
     """A call site, by what it saved."""
 
     @property
@@ -223,7 +238,7 @@ class Saving(Protocol):
         """What those would have taken (seconds)."""
 
 
-def by_saving(site: Saving) -> tuple[float, int, str, str]:
+def by_saving(site: Saves) -> tuple[float, int, str, str]:
     """Return what puts call sites in order: the one first that saved most time, then most queries."""
     return -site.saved_seconds, -site.saved_queries, site.call_site, site.key
 

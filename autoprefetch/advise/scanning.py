@@ -46,11 +46,13 @@ class Scanned:
 
     Attributes:
         module: what it is imported as.
+        file: where it is.
         path: the file as a person would name it.
         lines: its text.
     """
 
     module: str
+    file: str
     path: str
     lines: tuple[str, ...]
 
@@ -83,7 +85,7 @@ def scan(modules: Iterable[str]) -> Iterator[Scanned]:
     for file, module in sorted(files.items()):
         if is_application(file, module):
             linecache.checkcache(file)
-            yield Scanned(module, path_of(file, module), tuple(linecache.getlines(file)))
+            yield Scanned(module, file, path_of(file, module), tuple(linecache.getlines(file)))
 
 
 def _of_packages() -> Iterator[tuple[str, str]]:
@@ -114,14 +116,20 @@ def _calls(module: str, lines: tuple[str, ...]) -> tuple[Call, ...]:
     text = "".join(lines)
     try:
         with warnings.catch_warnings(action="ignore"):
-            names = _names_of_auto(ast.parse(text))
+            names = names_of_auto(text)
             code = compile(text, module, "exec", dont_inherit=True)
     except (SyntaxError, ValueError):
         return ()
     return tuple(_within(code, module, names))
 
 
-def _names_of_auto(tree: ast.Module) -> frozenset[str]:
+def names_of_auto(source: str) -> frozenset[str]:
+    """Return the names that `auto` has in a module.
+
+    Raises:
+        SyntaxError: it is no Python.
+    """
+    tree = ast.parse(source)
     imports = (node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module == "autoprefetch")
     renamed = {name.asname for node in imports for name in node.names if name.name == "auto" and name.asname}
     return frozenset({"auto", *renamed})

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from textwrap import indent
 from typing import Any
 
+from django.db.models import Model
 from django.db.models.constants import LOOKUP_SEP
 
 from autoprefetch.advise.removing import Removal
+from autoprefetch.advise.savings import Basis, saving
+from autoprefetch.advise.subqueries import aggregated
 from autoprefetch.advise.tables import counted
-from autoprefetch.advise.writing import DerivedQuery, Edit, Writer, quoted
+from autoprefetch.advise.writing import Change, DerivedQuery, Edit, Writer, quoted
 from autoprefetch.learn.profiles import Path, Profile
-from autoprefetch.plan.costs import REPEATED, ROUND_TRIP, share_of_use
+from autoprefetch.learn.times import Times
+from autoprefetch.plan.choosing import IGNORED
+from autoprefetch.plan.costs import REPEATED, share_of_use
 from autoprefetch.plan.plans import Method, Plan
 
 _LONG = 100
+_NO_TIMES: Mapping[Path, Times] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,8 @@ class Suggestion:
         left: what only `auto()` loads for all rows at once, so that it has to stay (lookups).
         methods: what the code appends to the expression that was given to `auto()`, link by link.
         removals: what to take off the query; the code has it still, and is "" where there is nothing to add.
+        saved_seconds: the time that one evaluation saves (seconds).
+        basis: what that is known from.
     """
 
     call_site: str
@@ -58,6 +66,8 @@ class Suggestion:
     left: tuple[str, ...] = ()
     methods: tuple[str, ...] = ()
     removals: tuple[Removal, ...] = ()
+    saved_seconds: float = 0.0
+    basis: Basis = Basis.ESTIMATED
 
     @property
     def saved_queries(self) -> int:
@@ -65,16 +75,11 @@ class Suggestion:
         return max(self.queries_before - self.queries_after, 0)
 
     @property
-    def saved_seconds(self) -> float:
-        """What those queries take at the least, estimated at half a millisecond each (seconds)."""
-        return self.saved_queries * ROUND_TRIP
-
-    @property
     def evidence(self) -> str:
         """How sure it is, and what it saves, as a sentence."""
         seen = counted(self.evaluations, "evaluation")
-        saved = f"{self.saved_queries} queries and at least {self.saved_seconds * 1000:.1f} ms"
-        return f"Learned from {seen}, of which {self.used:.0%} used it; saves {saved} in each (estimated)."
+        saved = f"{self.saved_queries} queries and {self.saved_seconds * 1000:.1f} ms in each ({self.basis})"
+        return f"Learned from {seen}, of which {self.used:.0%} used it; saves {saved}."
 
     def as_text(self) -> str:
         """Return the fact, the place and the remedy, the remedy ready to paste."""
@@ -107,7 +112,8 @@ class Suggestion:
             "queries_after": self.queries_after,
             "measured": self.measured,
             "saved_queries": self.saved_queries,
-            "saved_ms_estimated": round(self.saved_seconds * 1000, 1),
+            "saved_ms": round(self.saved_seconds * 1000, 1),
+            "saved_ms_basis": self.basis,
             "evaluations": self.evaluations,
             "used": round(self.used, 3),
             "left": list(self.left),
@@ -157,6 +163,7 @@ def suggestion_for(
     derived: tuple[DerivedQuery, ...] = (),
     notes: Sequence[str] = (),
     evaluations: float = 0,
+    times: Mapping[Path, Times] = _NO_TIMES,
 ) -> Suggestion | None:
     """Write a plan as code.
 
@@ -172,22 +179,28 @@ def suggestion_for(
         derived: the derived queries that can be written as code.
         notes: what else to know before pasting.
         evaluations: those that all of this was learned from.
+        times: what was measured in them.
 
     Returns:
         None when the plan loads nothing ahead.
     """
     # A slice can be ordered no more.
     writer = Writer(names, [None] if ordering and expression.endswith("]") else ordering, _loaded(plan))
-    changes = [change for query in derived if (change := writer.derived(query, plan.model)) is not None]
+    changes = [change for query in derived if (change := _change(writer, query, plan.model)) is not None]
     if plan.is_empty and not changes:
         return None
+    written = {change.path for change in changes}
+    derived = tuple(query for query in derived if query.path in written)
     methods = [
         *writer.methods(plan.branches, [change.prefetch for change in changes if change.prefetch]),
         *(change.method for change in changes if change.method),
         *writer.regrouped(),
     ]
-    after = profile.measured_queries
+    measured = profile.measured_queries
+    before = round(profile.plain_queries)
+    after = round(measured if measured is not None else predicted_queries(plan, profile, derived))
     paths = plan.eager_paths() | {query.path for query in derived}
+    saved = saving(max(before - after, 0), profile, times, _covered(plan, profile, derived), _queried(plan, changes))
     return Suggestion(
         call_site=call_site,
         model=plan.model._meta.label,
@@ -195,16 +208,23 @@ def suggestion_for(
         replaces=call,
         imports=tuple(sorted(writer.imports)),
         edits=tuple(change.edit for change in changes),
-        queries_before=round(profile.plain_queries),
-        queries_after=round(after if after is not None else predicted_queries(plan, profile, derived)),
-        measured=after is not None,
+        queries_before=before,
+        queries_after=after,
+        measured=measured is not None,
         accessed_at=_places(plan, profile),
-        notes=(*notes, *_notes(plan)),
+        notes=(*notes, *_notes(plan), *writer.unwritten),
         evaluations=round(evaluations),
         used=min((share_of_use(profile, path) for path in paths if path in profile.usages), default=0.0),
         left=_left(plan, profile, derived),
         methods=(f".{manager}", *methods) if manager else tuple(methods),
+        saved_seconds=saved.seconds,
+        basis=saved.basis,
     )
+
+
+def _change(writer: Writer, query: DerivedQuery, model: type[Model]) -> Change | None:
+    aggregates = query.chain.ending == "aggregate"
+    return aggregated(writer, query, model) if aggregates else writer.derived(query, model)
 
 
 def _loaded(plan: Plan) -> frozenset[Path]:
@@ -213,8 +233,12 @@ def _loaded(plan: Plan) -> frozenset[Path]:
 
 
 def _left(plan: Plan, profile: Profile, derived: tuple[DerivedQuery, ...]) -> tuple[str, ...]:
-    """Return what is loaded more than once in an evaluation and not in the code."""
-    covered = _loaded(plan) | _below(profile, derived)
+    """Return what is loaded more than once in an evaluation and not in the code, but for what is ignored.
+
+    That is not batched by `auto()` either.
+    """
+    ignored = {branch.path for branch in plan.walk() if branch.reason == IGNORED}
+    covered = _loaded(plan) | _below(profile, derived) | ignored
     loads = {path: profile.loads_per_evaluation(path) for path in profile.usages.keys() - covered}
     return tuple(sorted(LOOKUP_SEP.join(path) for path, often in loads.items() if often > REPEATED))
 
@@ -225,9 +249,20 @@ def _below(profile: Profile, derived: tuple[DerivedQuery, ...]) -> set[Path]:
     return {path for path in profile.usages if any(path[: len(above)] == above for above in paths)}
 
 
+def _covered(plan: Plan, profile: Profile, derived: tuple[DerivedQuery, ...]) -> frozenset[Path]:
+    """Return the paths that are not loaded lazily with the code."""
+    return plan.eager_paths() | _below(profile, derived)
+
+
+def _queried(plan: Plan, changes: Iterable[Change]) -> frozenset[Path]:
+    """Return the paths for which the code runs a query of its own."""
+    prefetched = {branch.path for branch in plan.walk() if branch.method is Method.PREFETCH and not branch.advises_join}
+    return frozenset(prefetched | {change.path for change in changes if change.prefetch})
+
+
 def predicted_queries(plan: Plan, profile: Profile, derived: tuple[DerivedQuery, ...] = ()) -> float:
     """Predict what one evaluation runs under a plan, with derived queries batched (queries)."""
-    eager = plan.eager_paths() | _below(profile, derived)
+    eager = _covered(plan, profile, derived)
     prefetches = sum(1 for branch in plan.walk() if branch.method is Method.PREFETCH) + len(derived)
     lazy = sum(profile.loads_per_evaluation(path) for path in profile.usages if path not in eager)
     return profile.own_queries_each + prefetches + lazy

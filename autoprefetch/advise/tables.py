@@ -13,7 +13,7 @@ NOTHING = "Nothing was learned yet."
 RELATIONS = ("relation", "used", "loads", "ahead", "lazy", "batch", "join", "prefetch", "applied", "why")
 """Columns of the relations of a call site; those of the four ways to load are what it would cost (milliseconds)."""
 
-SITES = ("call site", "model", "evaluations", "rows", "plain", "warm", "saved queries", "saved time (estimated)")
+SITES = ("call site", "model", "evaluations", "rows", "plain", "warm", "saved queries", "saved time")
 """Columns of the call sites; plain and warm are the queries of an evaluation."""
 
 _BAR = r"\|"  # the one way to write it in a cell, also within `code`
@@ -25,12 +25,12 @@ def paragraph(site: CallSiteReport) -> str:
     totals, warm = site.totals, site.profile.measured_queries
     seen = f"{counted(totals.evaluations, 'evaluation')}, {counted(totals.rows, 'row')}"
     lines = [f"{site.call_site}: {site.model}, {seen}"]
-    time = duration(site.saved_seconds)
-    saved = f", {warm:.0f} warm, {site.saved_queries} saved in all ({time}, estimated)" if warm else ""
+    saved = f", {warm:.0f} warm, {site.saved_queries} saved in all ({_time(site)})" if warm else ""
     lines.append(f"  queries: {site.profile.plain_queries:.0f} plain{saved}")
     lines += [f"  evaluated by {' < '.join(site.callers)}"] if site.callers else []
     lines += [f"  left out: {site.gone}"] if site.gone else []
     lines += [f"  runs as plain Django: {site.quarantined}"] if site.quarantined else []
+    lines += [f"  is ignored: {site.ignored}"] if site.ignored else []
     lines += [f"  {unread}"] if (unread := _unread(site)) else []
     lines += [f"  {unused}" for unused in _unused(site)]
     rows = [_cells(line) for line in site.lines()]
@@ -47,8 +47,9 @@ def markdown(sites: Iterable[CallSiteReport]) -> str:
 
 def _section(site: CallSiteReport) -> Iterator[str]:
     rows, unread, unused = [_cells(line) for line in site.lines()], _unread(site), _unused(site)
-    if rows or unread or unused:
+    if rows or unread or unused or site.ignored:
         yield from ("", f"### `{site.call_site}`", "")
+        yield from (f"Is ignored: {site.ignored}.", "") if site.ignored else ()
         yield from (f"Evaluated by `{' < '.join(site.callers)}`.", "") if site.callers else ()
         yield from (f"Columns {unread}.", "") if unread else ()
         yield from (line for one in unused for line in (f"It {one}.", ""))
@@ -75,7 +76,7 @@ def _site_cells(site: CallSiteReport) -> list[str]:
     totals, warm = site.totals, site.profile.measured_queries
     cells = [f"`{site.call_site}`", site.model, f"{totals.evaluations}", f"{totals.rows}"]
     cells += [f"{site.profile.plain_queries:.0f}", "" if warm is None else f"{warm:.0f}", f"{site.saved_queries}"]
-    return [*cells, duration(site.saved_seconds)]
+    return [*cells, _time(site) if site.saved_queries else ""]
 
 
 def _cells(line: Line) -> list[str]:
@@ -98,6 +99,11 @@ def _marked(head: tuple[str, ...], rows: list[list[str]]) -> Iterator[str]:
     yield f"|{'|'.join('---:' if name in _NUMBERS else '---' for name in head)}|"
     for row in rows:
         yield f"| {' | '.join(cell.replace('|', _BAR) for cell in row)} |"
+
+
+def _time(site: CallSiteReport) -> str:
+    """Say how much time was saved, and what that is known from."""
+    return f"{duration(site.saved.seconds)}, {site.saved.basis}"
 
 
 def counted(count: float, what: str) -> str:

@@ -80,6 +80,7 @@ class Writer:
         imports: the import lines that the code needs.
         taken: the names of attributes that it gives the instances.
         is_grouped: whether it groups the rows.
+        unwritten: why what is derived from each row cannot be written, as a sentence for each.
     """
 
     names: Mapping[str, Any]
@@ -88,6 +89,7 @@ class Writer:
     imports: set[str] = field(default_factory=set)
     taken: set[str] = field(default_factory=set)
     is_grouped: bool = False
+    unwritten: list[str] = field(default_factory=list)
 
     def methods(self, branches: Iterable[Branch], more: Iterable[str] = ()) -> list[str]:
         """Write the method calls that load branches of one level, and more prefetches."""
@@ -176,7 +178,7 @@ class Writer:
         if query.chain.ending in ("count", "exists"):
             return self.of_loaded(query) or self.annotation(query, model)
         owner = target_of(model, query.path[:-1]) or model
-        name = _free_name(owner, f"prefetched_{query.relation.name}", self.taken)
+        name = free_name(owner, f"prefetched_{query.relation.name}", self.taken)
         lookup = LOOKUP_SEP.join((*query.path[:-1], query.relation.name))
         joins = self.joins(query.below)
         queryset = self.manager(query.relation.target, is_to_many=True)
@@ -189,7 +191,7 @@ class Writer:
             access = f"next(iter({access}), None)"
         prefetch = self.imported("django.db.models", "Prefetch", Prefetch)
         code = f"{prefetch}({quoted(lookup)}, queryset={queryset}, to_attr={quoted(name)})"
-        return Change(_edit(query, access, name), prefetch=code)
+        return Change(query.path, edit_of(query, access, name), prefetch=code)
 
     def of_loaded(self, query: DerivedQuery) -> Change | None:
         """Write `count()` or `exists()` of a set that is loaded anyway as what its rows tell; None where it is not."""
@@ -197,7 +199,7 @@ class Writer:
         if (*query.path[:-1], name) not in self.loaded or query.chain.tail not in ("", ".all()"):
             return None
         told = "len" if query.chain.ending == "count" else "bool"
-        return Change(_edit(query, f"{told}({query.chain.receiver}.{name}.all())", ""))
+        return Change(query.path, edit_of(query, f"{told}({query.chain.receiver}.{name}.all())", ""))
 
     def annotation(self, query: DerivedQuery, model: type[Model]) -> Change | None:
         """Write `count()` or `exists()` of a relation of the root model as an annotation."""
@@ -208,18 +210,24 @@ class Writer:
             if not all(isinstance(part, str) for part in self.ordering):
                 return None  # an expression, whose code is not known
             self.is_grouped = True
-            name = _free_name(model, f"{known.name}_count", self.taken)
+            name = free_name(model, f"{known.name}_count", self.taken)
             value = f"{self.imported('django.db.models', 'Count', Count)}({quoted(known.query_name)}, distinct=True)"
         elif known.kind is Kind.REVERSE_FOREIGN_KEY:
-            name = _free_name(model, f"has_{known.name}", self.taken)
-            [column] = known.known_columns
-            exists, outer = (self.imported("django.db.models", thing.__name__, thing) for thing in (Exists, OuterRef))
-            target = self.manager(known.target, is_to_many=True)
-            value = f'{exists}({target}.filter({column}={outer}("pk")))'
+            name = free_name(model, f"has_{known.name}", self.taken)
+            exists = self.imported("django.db.models", "Exists", Exists)
+            value = f"{exists}({self.of_parent(known)})"
         else:
             return None
-        edit = _edit(query, f"{query.chain.receiver}.{name}", name)
-        return Change(edit, method=f".annotate({name}={value})")
+        edit = edit_of(query, f"{query.chain.receiver}.{name}", name)
+        return Change(query.path, edit, method=f".annotate({name}={value})")
+
+    def of_parent(self, known: Relation) -> str:
+        """Write the rows that a reverse foreign key leads to, within a subquery of their parents."""
+        [column] = known.known_columns
+        foreign: Any = next(one for one in known.target._meta.concrete_fields if one.attname == column)  # type: ignore[union-attr]
+        parent = "pk" if foreign.target_field.primary_key else foreign.target_field.attname
+        outer = self.imported("django.db.models", "OuterRef", OuterRef)
+        return f"{self.manager(known.target, is_to_many=True)}.filter({column}={outer}({quoted(parent)}))"
 
     def regrouped(self) -> list[str]:
         """Write the ordering of the model again where grouping would lose it (`Query.get_group_by`, Django 3.1 on)."""
@@ -228,18 +236,20 @@ class Writer:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a derived query changes: an argument for `prefetch_related` or a method call, and the access line."""
+    """What the derived query of a path changes: an argument for `prefetch_related` or a method call, and its line."""
 
+    path: Path
     edit: Edit
     prefetch: str = ""
     method: str = ""
 
 
-def _edit(query: DerivedQuery, code: str, name: str) -> Edit:
+def edit_of(query: DerivedQuery, code: str, name: str) -> Edit:
+    """Return the edit of the line that asks a derived query of each row."""
     return Edit(query.place, query.chain.text, code, name, query.chain.receiver, query.span)
 
 
-def _free_name(model: type[Model], name: str, taken: set[str]) -> str:
+def free_name(model: type[Model], name: str, taken: set[str]) -> str:
     """Return a name that neither the model nor another change has."""
     while hasattr(model, name) or name in taken:
         name += "_"

@@ -76,12 +76,12 @@ def one(instance: Model, known: Relation, path: Path, most: int, entered: Entere
         )
         if len(peers) < 2:
             return NOTHING
-        if group.recording.watches.is_to_load_alone(path, group.recording.number):
+        if group.recording.timing.watches.is_to_load_alone(path, group.recording.number):
             answers.considered = before
             return NOTHING
         with answers.considering(before), QueryCount() as count:
             found, answers.key_of = singles.load(peers, known)
-        group.recording.watches.batched(path, len(peers), count.seconds, count.round_trip)
+        group.recording.timing.batched((path,), len(peers), count)
         answers.by_key.update(found)
         answers.asked.update(map(answers.key_of, peers))
         group.recording.ran(1)
@@ -232,7 +232,7 @@ def _answered(touched: Touched) -> tuple[Answers, Any, Sequence[Any]] | None:
         return answers, key, ()
     if not answers.asked:
         _count_miss(group, form, answers)
-    if group.recording.watches.is_to_load_alone(touched.path, group.recording.number):
+    if group.recording.timing.watches.is_to_load_alone(touched.path, group.recording.number):
         return None
     keys = _asked(group, answers, touched, shape)
     return (answers, key, keys) if keys else None
@@ -247,7 +247,7 @@ def _asked(group: PeerGroup, answers: Answers, touched: Touched, shape: batches.
     if found is None:
         group.misses[derivation.name, shape.sql] = MISSES if len(keys) > 1 else 0
         return ()
-    group.recording.watches.batched(touched.path, len(keys), count.seconds, count.round_trip)
+    group.recording.timing.batched((touched.path,), len(keys), count)
     group.recording.ran(1)
     answers.by_key.update(found)
     answers.asked.update(keys)

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import router
 from django.db.models import Prefetch, QuerySet, prefetch_related_objects
 
-from autoprefetch.observe.watching import Watches
+from autoprefetch.observe.timing import Timing
 from autoprefetch.orm import forms, loaded, marks, sharing, singles
 from autoprefetch.orm.counting import QueryCount
 from autoprefetch.plan.plans import Branch, Method, Plan, joins_of
@@ -27,7 +27,7 @@ def joined(queryset: Any, branches: tuple[Branch, ...]) -> Any:
     return sharing.joined(queryset, joins_of(branches))
 
 
-def load_ahead(rows: list[Any], plan: Plan, using: str, most: int, watches: Watches) -> int:
+def load_ahead(rows: list[Any], plan: Plan, using: str, most: int, timing: Timing) -> int:
     """Prefetch what a plan does not join, for rows that are loaded.
 
     It comes after the caller's prefetches and apart from them, so that a lookup of the caller is never given twice, and
@@ -38,7 +38,7 @@ def load_ahead(rows: list[Any], plan: Plan, using: str, most: int, watches: Watc
         plan: what to load.
         using: the database alias of the root query.
         most: rows in one batch.
-        watches: are told what each query takes.
+        timing: is told what each query takes.
 
     Returns:
         how many queries it took.
@@ -46,11 +46,11 @@ def load_ahead(rows: list[Any], plan: Plan, using: str, most: int, watches: Watc
     if not rows or not any(branch.method is Method.PREFETCH for branch in plan.walk()):
         return 0
     with QueryCount() as count:
-        _load_branches(rows, plan.branches, using, most, watches)
+        _load_branches(rows, plan.branches, using, most, timing)
     return count.queries
 
 
-def _load_branches(instances: list[Any], branches: tuple[Branch, ...], using: str, most: int, watches: Watches) -> None:
+def _load_branches(instances: list[Any], branches: tuple[Branch, ...], using: str, most: int, timing: Timing) -> None:
     """Load what branches prefetch, and what is below them."""
     for known, same in groupby(branches, key=attrgetter("relation")):
         variants = [branch for branch in same if branch.method is not Method.LAZY]
@@ -58,11 +58,10 @@ def _load_branches(instances: list[Any], branches: tuple[Branch, ...], using: st
         if prefetched and _is_one_database(instances, prefetched[0]):
             with QueryCount() as count:
                 _load_level(instances, known, prefetched, using, most)
-            for branch in prefetched:
-                watches.batched(branch.path, len(instances), count.seconds, count.round_trip)
+            timing.batched([branch.path for branch in prefetched], len(instances), count)
         for branch in variants:
             if branch.below and (below := _below(instances, branch)):
-                _load_branches(below, branch.below, using, most, watches)
+                _load_branches(below, branch.below, using, most, timing)
 
 
 def _is_one_database(instances: list[Any], branch: Branch) -> bool:

@@ -12,17 +12,19 @@ from dataclasses import fields
 from typing import Any
 
 from autoprefetch.learn.decisions import UNDECIDED, Decision, Decisions
-from autoprefetch.learn.given import COUNTS, Given
+from autoprefetch.learn.given import COUNTS as GIVEN_COUNTS
+from autoprefetch.learn.given import Given
 from autoprefetch.learn.histories import History
-from autoprefetch.learn.profiles import Path, Profile, Sizes, Usage
+from autoprefetch.learn.profiles import NO_SUMS, Path, Profile, Sizes, Usage
+from autoprefetch.learn.times import COUNTS as TIMES_COUNTS
+from autoprefetch.learn.times import Times
 
 FORMAT = 1
 """The number of this format; entries of another are not read."""
 
 _STEP = "/"  # in no name of an attribute, label of a model or hash of a shape
 _USAGE_COUNTS = tuple(f.name for f in fields(Usage) if f.name not in ("first_access", "built"))
-_NO_COUNTS = ("usages", "written", "sizes", "columns", "forms", "given")
-_PROFILE_COUNTS = tuple(f.name for f in fields(Profile) if f.name not in _NO_COUNTS)
+_PROFILE_COUNTS = tuple(f.name for f in fields(Profile) if f.name not in NO_SUMS)
 
 
 LATEST = 32_503_680_000_000
@@ -89,7 +91,9 @@ def _encoded_profile(profile: Profile) -> dict[str, Any]:
     if profile.forms:
         values["forms"] = sorted(profile.forms)
     if profile.given:
-        values["given"] = {text: _counts(given, COUNTS) for text, given in sorted(profile.given.items())}
+        values["given"] = {text: _counts(given, GIVEN_COUNTS) for text, given in sorted(profile.given.items())}
+    if profile.times:
+        values["times"] = {lookup(path): _counts(times, TIMES_COUNTS) for path, times in sorted(profile.times.items())}
     return values
 
 
@@ -104,7 +108,7 @@ def _encoded_usage(usage: Usage) -> dict[str, Any]:
     return values
 
 
-def _counts(value: Profile | Usage | Given, names: Iterable[str]) -> dict[str, Any]:
+def _counts(value: Profile | Usage | Given | Times, names: Iterable[str]) -> dict[str, Any]:
     return {name: count for name in names if (count := getattr(value, name))}
 
 
@@ -116,13 +120,15 @@ def _decoded_profile(values: object) -> Profile:
     columns = _mapping(entry.pop("columns", {}), "columns")
     forms = entry.pop("forms", [])
     given = _mapping(entry.pop("given", {}), "given")
+    times = _mapping(entry.pop("times", {}), "times")
     return Profile(
         usages={path_of(text): _decoded_usage(usage) for text, usage in usages.items()},
         written={table: _number(count) for table, count in written.items()},
         sizes={path_of(text): _decoded_sizes(values) for text, values in sizes.items()},
         columns={path_of(text): _decoded_texts(names, "columns") for text, names in columns.items()},
         forms=_decoded_texts(forms, "forms"),
-        given={text: Given(**_decoded_counts(_mapping(one, "given"), COUNTS)) for text, one in given.items()},
+        given={text: Given(**_decoded_counts(_mapping(one, "given"), GIVEN_COUNTS)) for text, one in given.items()},
+        times={path_of(text): _decoded_times(values) for text, values in times.items()},
         **_decoded_counts(entry, _PROFILE_COUNTS),
     )
 
@@ -163,6 +169,10 @@ def _decoded_usage(values: object) -> Usage:
         msg = f"first_access is {first_access!r}, and a text is read"
         raise UnreadableError(msg)
     return Usage(first_access=first_access, **_decoded_counts(entry, _USAGE_COUNTS))
+
+
+def _decoded_times(values: object) -> Times:
+    return Times(**_decoded_counts(_mapping(values, "times"), TIMES_COUNTS))
 
 
 def _decoded_counts(entry: Mapping[str, object], names: tuple[str, ...]) -> dict[str, Any]:

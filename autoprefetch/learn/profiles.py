@@ -13,6 +13,7 @@ from operator import add
 from typing import Any, Self, TypeVar
 
 from autoprefetch.learn.given import Given
+from autoprefetch.learn.times import Times
 
 Path = tuple[str, ...]
 """The attribute names from the root model, such as `("owner", "department")`.
@@ -158,6 +159,7 @@ class Profile:
         columns: the columns that were ever read, in the evaluations that were inspected.
         forms: how its querysets are written, as far as that matters for planning (see `plan/traits.py`).
         given: what the caller's own query loads, by the method and the lookup: `select_related owner__department`.
+        times: what the queries of each path took, as far as they were timed.
     """
 
     evaluations: float = 0
@@ -174,6 +176,7 @@ class Profile:
     columns: Columns = field(default_factory=dict)
     forms: frozenset[str] = _EMPTY
     given: Mapping[str, Given] = field(default_factory=lambda: _NONE)
+    times: Mapping[Path, Times] = field(default_factory=lambda: _NONE)
 
     def merged_with(self, delta: Self) -> Self:
         """Add what a recording showed, or another worker's profile."""
@@ -184,6 +187,7 @@ class Profile:
             columns=_united(self.columns, delta.columns),
             forms=_few(self.forms, delta.forms),
             given=_merged(self.given, delta.given, Given.merged_with),
+            times=_merged(self.times, delta.times, Times.merged_with),
             **{name: getattr(self, name) + getattr(delta, name) for name in _SUMS},
         )
 
@@ -207,14 +211,14 @@ class Profile:
 
     @property
     def lasting(self) -> Self:
-        """What counts however old it is: the counts of the call site as a whole, sizes, columns and what is given."""
+        """What counts however old it is: the counts of the whole call site, sizes, columns, times, what is given."""
         return replace(self, usages=_NONE, written=_NONE, forms=_EMPTY)
 
     @property
     def passing(self) -> Self:
-        """What counts for less and less: all but sizes, columns and what is given."""
-        is_all = not (self.sizes or self.columns or self.given)
-        return self if is_all else replace(self, sizes=_NONE, columns=_NONE, given=_NONE)
+        """What counts for less and less: all but sizes, columns, times and what is given."""
+        is_mixed = self.sizes or self.columns or self.times or self.given
+        return replace(self, sizes=_NONE, columns=_NONE, times=_NONE, given=_NONE) if is_mixed else self
 
     @property
     def counted(self) -> float:
@@ -246,5 +250,5 @@ class Profile:
         return self.warm_queries / self.warm if self.warm else None
 
 
-_NO_SUMS = ("usages", "written", "sizes", "columns", "forms", "given")
-_SUMS = tuple(f.name for f in fields(Profile) if f.name not in _NO_SUMS)
+NO_SUMS = frozenset({"usages", "written", "sizes", "columns", "forms", "given", "times"})
+_SUMS = tuple(f.name for f in fields(Profile) if f.name not in NO_SUMS)

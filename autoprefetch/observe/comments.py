@@ -122,6 +122,20 @@ def read(text: str, line: int) -> Comment:
     )
 
 
+def without_ignore(text: str) -> str:
+    """Return what a comment says beside what it ignores: what stands before that, and the reason; "" for nothing.
+
+    A comment that is not understood says all of it.
+    """
+    directive = _DIRECTIVE.search(text)
+    said = _IGNORE.fullmatch(directive["said"].strip()) if directive is not None else None
+    if directive is None or said is None:
+        return text
+    before, reason = text[: directive.start()].rstrip(), (said[3] or "").strip()
+    reason = f"# {reason}" if reason and not reason.startswith("#") else reason
+    return "  ".join(filter(None, (before, reason)))
+
+
 def _fault_of(name: str) -> str:
     if not name:
         return f"names a relation without a name. {_REMEDY}"

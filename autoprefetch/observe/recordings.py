@@ -24,6 +24,7 @@ from autoprefetch.observe.epochs import Freshness
 from autoprefetch.observe.following import Followed
 from autoprefetch.observe.peers import PeerGroup
 from autoprefetch.observe.tallies import Tally
+from autoprefetch.observe.timing import Timing
 from autoprefetch.observe.watching import Watches
 from autoprefetch.plan.relations import Relation
 from autoprefetch.signals import lazy_load_found, tell
@@ -55,6 +56,7 @@ class Recording:
         began_at: the number of the last write before the root query.
         followed: what a person who looks at the request is told; None where nobody does.
         reading: inspects which columns are read; None in most evaluations.
+        timing: times its queries.
         loaded_ahead_at: the number of the last write before the latest rows were prefetched.
     """
 
@@ -82,7 +84,7 @@ class Recording:
         "number",
         "reading",
         "site",
-        "watches",
+        "timing",
     )
 
     def __init__(
@@ -99,7 +101,7 @@ class Recording:
     ) -> None:
         self.site = site
         self.model = model
-        self.watches = watches
+        self.timing = Timing(watches)
         self.has_failed = False
         self.history = history
         self.is_counted = is_counted
@@ -275,6 +277,7 @@ class Recording:
             columns=self._columns,
             forms=forms,
             given=given,
+            times=self.timing.take(),
         )
         if self.followed is not None:
             self.followed.counts = self.followed.counts.merged_with(taken)

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from django.db import connections
 
+_MANY = 8  # statements of a connection of which the quickest tells something
 _REMEMBERED = 32  # statements of a connection whose times are kept
 _STEP = 0.000_5
 _SHORTEST = 0.000_001  # no clock may say that a statement took no time
@@ -59,6 +60,11 @@ class QueryCount:
     def round_trip(self) -> float:
         """What the quickest of the latest statements took on that database (seconds)."""
         return least(self.using)
+
+    @property
+    def quickest(self) -> float:
+        """The same where enough statements are known to tell; else 0.0."""
+        return least(self.using) if len(_latest.get(self.using, ())) >= _MANY else 0.0
 
     def __enter__(self) -> Self:
         self._wrapped = connections.all(initialized_only=True)

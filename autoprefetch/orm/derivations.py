@@ -8,7 +8,7 @@ whatever the caller chains keeps it. Managers that are not what Django made are 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache, wraps
 from hashlib import blake2b
 from typing import Any, cast
@@ -32,6 +32,7 @@ _MADE_BY_DJANGO = (
     "create_generic_related_manager.<locals>.GenericRelatedObjectManager",
 )
 _watched: set[type] = set()
+_NONE: Mapping[str, Any] = {}
 
 
 class Derivation:
@@ -141,20 +142,22 @@ def recognised(query: Any, holder: Callable[[type[Model], Any, Any], tuple[Any, 
     return Derivation(instance, f"{model._meta.label}.{node.lhs.target.name}", key_name, node, query)
 
 
-def shape_of_chain(queryset: Any, ending: str) -> str:
+def shape_of_chain(queryset: Any, ending: str, aggregates: Mapping[str, Any] = _NONE) -> str:
     """Return the name of the shape that a queryset has when it is consumed by a method.
 
     Args:
         queryset: what the application's methods make of the model's default manager.
-        ending: "count", "exists", or "" for its instances.
+        ending: "aggregate", "count", "exists", or "" for its instances.
+        aggregates: what is aggregated.
     """
     query = queryset.query.chain()
     if ending == "exists":
         query = query.exists()
-    elif ending == "count":
+    elif ending in ("aggregate", "count"):
         # What `Query.get_aggregation` leaves of a query that needs no subquery.
         query.clear_ordering(force=True)
-        query.add_annotation(Count("*"), "__count")
+        for alias, aggregate in (aggregates or {"__count": Count("*")}).items():
+            query.add_annotation(aggregate, alias)
         query.select_related = False
     return _shape_name(_outline(query))
 

@@ -17,6 +17,7 @@ from django.core.management import call_command
 from autoprefetch import override
 from autoprefetch.evaluation import engine
 from autoprefetch.learn.front import Front
+from autoprefetch.plan.choosing import IGNORED
 from tests.stores import kept_in
 
 pytestmark = [
@@ -104,6 +105,39 @@ def test_suggest_heeds_what_the_source_says(call: str, code: str, write: Write) 
     assert [one["code"] for one in found["suggestions"]] == (
         [f'Book.objects.order_by("pk").select_related{code}'] if code else []
     )
+
+
+NAMED = 'auto(Book.objects.order_by("pk"), name="shown seldom")  # autoprefetch: ignore[author, publisher] few'
+
+
+@pytest.mark.parametrize(
+    ("call", "ignored"),
+    [
+        (OF_NONE, []),
+        (OF_ONE, ["author"]),
+        (BY_COMMENT, ["author", "publisher"]),
+        (BY_ARGUMENT, ["author", "publisher"]),
+        (NAMED, ["author", "publisher"]),
+    ],
+)
+def test_report_heeds_what_the_source_says(call: str, ignored: list[str], write: Write) -> None:
+    """A relation that is to stay lazy is said to, also where the process of the report has evaluated nothing."""
+    learn(write(call))
+    engine.standings.clear()
+    [site] = command("report")[1]["call_sites"]
+    assert [one["path"] for one in site["relations"] if one["reason"] == IGNORED] == ignored
+    assert site["ignored"] == ""
+
+
+def test_report_says_what_lets_a_call_site_run_as_plain_django(write: Write) -> None:
+    """A comment that came after it was learned; and a pattern."""
+    learn(write(OF_NONE))
+    write(WHOLE)
+    [site] = command("report")[1]["call_sites"]
+    assert site["ignored"] == "its comment says `autoprefetch: ignore`"
+    with override(IGNORE=["ignored.py"]):
+        [site] = command("report")[1]["call_sites"]
+    assert site["ignored"] == "IGNORE has 'ignored.py'"
 
 
 def test_a_comment_that_came_later_is_heeded(write: Write) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from autoprefetch.advise.keys import Place
+from autoprefetch.advise.savings import worst
 from autoprefetch.advise.tables import duration
 from autoprefetch.surveying import Surveyed
 from autoprefetch.web.dashboard.figures import Bar, counted, number, queries
@@ -79,7 +80,8 @@ def entry(site: Surveyed) -> Entry:
 
 def _saved(site: Surveyed) -> tuple[tuple[str, str], ...]:
     queries_saved = "query saved" if site.saved_queries == 1 else "queries saved"
-    return (("time saved", duration(site.saved_seconds)), (queries_saved, number(site.saved_queries)))
+    saved = site.saved
+    return ((f"time saved, {saved.basis}", duration(saved.seconds)), (queries_saved, number(site.saved_queries)))
 
 
 def _states(site: Surveyed) -> list[tuple[str, str]]:
@@ -94,9 +96,10 @@ def _states(site: Surveyed) -> list[tuple[str, str]]:
 
 def totals(sites: Sequence[Surveyed]) -> list[tuple[str, str]]:
     """Add up call sites: what it is, and how much."""
+    saved = [site.saved for site in sites if site.saved_queries]
     return [
         ("evaluations", number(sum(site.history.totals.evaluations for site in sites))),
         ("rows", number(sum(site.history.totals.rows for site in sites))),
         ("queries saved", number(sum(site.saved_queries for site in sites))),
-        ("time saved, estimated", duration(sum(site.saved_seconds for site in sites))),
+        (f"time saved, {worst(one.basis for one in saved)}", duration(sum(one.seconds for one in saved))),
     ]

@@ -7,7 +7,9 @@ import re
 import pytest
 from django.test import Client, override_settings
 
+from autoprefetch.advise.tables import duration
 from autoprefetch.evaluation import engine
+from autoprefetch.plan.costs import ROUND_TRIP
 from autoprefetch.surveying import decide, survey
 from autoprefetch.web.dashboard.listing import FILTERS, ON_A_PAGE
 from tests.web.dashboard.sites import COLD, GONE, LIST, NAMED, OTHERS, UNUSED, WARM, client, history, used
@@ -157,4 +159,6 @@ def test_the_totals_are_of_all_that_is_known(staff):
         evaluations = sum(OTHERS[key].evaluations for key in (COLD, GONE, NAMED, UNUSED, WARM)) + 5
         assert found["evaluations"] == str(evaluations)
         assert found["queries saved"] == "17,394"
-        assert found["time saved, estimated"] == "8.7 s"
+        saved = sum(site.report.saved_seconds for site in survey())
+        assert found["time saved, estimated"] == duration(saved)
+        assert 8 < saved <= 17_394 * ROUND_TRIP
