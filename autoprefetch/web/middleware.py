@@ -109,7 +109,8 @@ def _may_be_timed(request: Any) -> bool:
 
 def _timing(count: RequestCount) -> str:
     whole = (perf_counter() - count.began) * 1000
-    return f'db;dur={count.seconds * 1000:.1f};desc="{count.queries} queries", total;dur={whole:.1f}'
+    queries = f"{count.queries} {'query' if count.queries == 1 else 'queries'}"
+    return f'db;dur={count.seconds * 1000:.1f};desc="{queries}", total;dur={whole:.1f}'
 
 
 def _follow(count: RequestCount, response: Any) -> None:

@@ -256,6 +256,8 @@ def test_times_are_told_in_debug_and_on_request_alone(database, settings):
     settings.DEBUG = True
     assert Client().get("/own/").headers["Server-Timing"] == "app;dur=1"
     assert Client().get("/own/", headers=asking).headers["Server-Timing"].startswith("app;dur=1, db;dur=")
+    assert 'desc="1 query"' in Client().get("/sync/1/", headers=asking).headers["Server-Timing"]
+    assert 'desc="2 queries"' in Client().get("/sync/2/", headers=asking).headers["Server-Timing"]
 
 
 def test_a_fault_of_its_own_is_logged_once(database, warnings, monkeypatch):
