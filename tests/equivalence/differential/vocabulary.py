@@ -22,6 +22,7 @@ from tests.library.models import Reader
 
 _FIRST_NEW = 100
 _MOST_NEW = 50
+_MOST_SHOWN = 2_000
 
 
 class Stop(Exception):  # noqa: N818  (a word of the programs)
@@ -59,19 +60,27 @@ class Vocabulary:
             | {model.__name__: model for model in ROOTS}
         )
 
+    def show(self, value: Any) -> None:
+        """Keep what a run gave; a program that adds to what its inner loops go through would run for hours."""
+        if len(self.shown) > _MOST_SHOWN:
+            msg = "too long"
+            raise Stop(msg)
+        self.shown.append(value)
+
     def out(self, value: Any) -> None:
         """Show a value; a callable is called, and what it raises is shown."""
         try:
-            self.shown.append(plain(value() if callable(value) else value))
+            found = plain(value() if callable(value) else value)
         except Exception as error:
-            self.shown.append(raised(error))
+            found = raised(error)
+        self.show(found)
 
     def each(self, source: Callable[[], Iterable[Any]]) -> Iterator[Any]:
         """Go through rows; when they cannot be had, show why and go on."""
         try:
             rows = iter(source())
         except Exception as error:
-            self.shown.append(raised(error))
+            self.show(raised(error))
             return
         yield from rows
 
@@ -80,9 +89,9 @@ class Vocabulary:
         try:
             result = action()
         except Exception as error:
-            self.shown.append(raised(error))
+            self.show(raised(error))
         else:
-            self.shown.append(result if isinstance(result, int) else "written")
+            self.show(result if isinstance(result, int) else "written")
 
     def in_task(self, action: Callable[[], Any]) -> None:
         """Write in a child task and its thread."""
