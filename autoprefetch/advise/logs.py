@@ -136,12 +136,14 @@ def many_queries(
         similar: statements that repeat, without values, each with `sql`, `queries`, `seconds` and `sent_from`.
     """
     times = f"{database * 1000:.0f} ms of {seconds * 1000:.0f} ms"
-    lines = [f"{view}: {queries} queries, {times}, where QUERY_THRESHOLD is {threshold}."]
+    ran = f"{queries} {'query' if queries == 1 else 'queries'}"
+    lines = [f"{view}: {ran}, {times}, where QUERY_THRESHOLD is {threshold}."]
     for group in similar:
         place = f" from {group['sent_from']}" if group["sent_from"] else ""
         lines.append(f"    {group['queries']} times, {group['seconds'] * 1000:.0f} ms{place}: {group['sql'][:300]}")
     is_read = any(group["sql"].upper().startswith("SELECT") for group in similar)
-    lines += ["Give the querysets whose rows are read there to auto()."] if is_read else []
+    there = "there" if any(group["sent_from"] for group in similar) else "in this view"  # async: nobody knows the line
+    lines += [f"Give the querysets whose rows are read {there} to auto()."] if is_read else []
     _logger.warning(
         QUERIES,
         text="\n".join(lines),

@@ -154,8 +154,14 @@ def look_at(
         recording.reading.uses.look_at(queryset, rows, group, spent)
     elif is_first:
         _tell(recording, given.loads_of(queryset))
-    elif given.annotates(queryset):
+    elif given.annotates(queryset) and not _all_used(recording, given.annotated(queryset)):
         _tell(recording, [load for load in given.annotations_of(queryset) if load.is_needed])
+
+
+def _all_used(recording: Recording, texts: Iterable[str]) -> bool:
+    """Tell whether it is known already that each of some loads is used, so that nobody has to look at the query."""
+    known = recording.history.totals.given
+    return all(text in known and known[text].used for text in texts)
 
 
 def leave(recording: Recording, queryset: AnyQuerySet) -> None:

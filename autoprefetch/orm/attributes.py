@@ -38,8 +38,9 @@ def watch(model: type[Model], names: frozenset[str]) -> None:
 
 
 def leave(model: type[Model]) -> None:
-    """Let a model find its attributes as before."""
-    del model.__getattribute__
+    """Let a model find its attributes as before; where watching it failed, it does so already."""
+    if "__getattribute__" in model.__dict__:
+        del model.__getattribute__
 
 
 def _is_internal() -> bool:

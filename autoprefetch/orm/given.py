@@ -97,6 +97,11 @@ def annotates(queryset: AnyQuerySet) -> bool:
     return not isinstance(queryset, RawQuerySet) and bool(queryset.query.annotations)
 
 
+def annotated(queryset: AnyQuerySet) -> list[str]:
+    """Return the method and the name of each annotation."""
+    return [f"{ANNOTATION} {name}" for name in queryset.query.annotation_select]
+
+
 def _needs_joins(queryset: AnyQuerySet) -> bool:
     """Tell whether a query may be another one without what it joins: locked rows, compared columns, named columns."""
     query = queryset.query

@@ -207,6 +207,19 @@ def test_a_stream_that_is_closed_early_warns_once_of_what_it_sent(database, warn
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+async def test_a_warning_points_to_no_line_that_it_does_not_name(database, warnings):
+    """Async querysets run in a thread of their own, where nobody knows who asked."""
+    await AsyncClient().get("/async/4/")
+    assert warnings[0].getMessage().endswith("Give the querysets whose rows are read in this view to auto().")
+
+
+def test_one_query_is_one_query(database, warnings, settings):
+    settings.AUTOPREFETCH = {"QUERY_THRESHOLD": 0}
+    Client().get("/sync/1/")
+    assert ": 1 query, " in warnings[0].getMessage()
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 async def test_connections_that_other_threads_open_are_counted(database):
     assert (await AsyncClient().get("/threads/")).headers["X-Query-Count"] == "3"
 
