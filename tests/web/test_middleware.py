@@ -14,6 +14,7 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.test import AsyncClient, Client, override_settings
 from django.urls import path
 
+from autoprefetch import advise
 from autoprefetch.web import requests
 from autoprefetch.web.normalising import masked, normalised
 from tests.library.models import Book
@@ -207,10 +208,12 @@ def test_a_stream_that_is_closed_early_warns_once_of_what_it_sent(database, warn
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-async def test_a_warning_points_to_no_line_that_it_does_not_name(database, warnings):
+@pytest.mark.parametrize(("sent_from", "where"), [("shop/views.py:3 view", "there"), ("", "in this view")])
+def test_a_warning_points_to_no_line_that_it_does_not_name(sent_from, where, database, warnings):
     """Async querysets run in a thread of their own, where nobody knows who asked."""
-    await AsyncClient().get("/async/4/")
-    assert warnings[0].getMessage().endswith("Give the querysets whose rows are read in this view to auto().")
+    similar = {"sql": "SELECT ?", "queries": 4, "seconds": 0.1, "sent_from": sent_from}
+    advise.many_queries("view", 4, 3, 0.1, 0.2, [similar])
+    assert warnings[0].getMessage().endswith(f"Give the querysets whose rows are read {where} to auto().")
 
 
 def test_one_query_is_one_query(database, warnings, settings):
