@@ -64,7 +64,7 @@ class Evaluations(Knowing):
         if not config.widens:
             return False
         with shielded(None, None):
-            scopes.install()
+            scopes.install(callsites.innermost)
             return scopes.is_in_scope(queryset, config.scope)
         return False  # a fault, see `shielded`
 
@@ -130,7 +130,7 @@ class Evaluations(Knowing):
             on_news,
             standing.watches,
             is_counted=counts or following.is_on(),
-            forms=standing.tells(history.era),
+            told=standing.tells(history, scopes.built_at(queryset) if standing.mark.by_scope else None),
         )
         return Run(standing, applied, recording)
 
@@ -230,7 +230,7 @@ def install() -> None:
 def widened() -> None:
     """Hook Django, and leave alone what it reads for itself: querysets are automatic that nobody gave to `auto()`."""
     install()
-    scopes.install()
+    scopes.install(callsites.innermost)
 
 
 conf.when_scope_widens(widened)

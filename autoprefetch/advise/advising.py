@@ -30,7 +30,7 @@ from autoprefetch.plan.forms import Form, target_of
 from autoprefetch.plan.plans import Branch, Plan
 from autoprefetch.plan.relations import Relation, relation
 
-BY_SCOPE = "this line evaluates the queryset; append the code where the queryset is built."
+BY_SCOPE = "this line evaluates the queryset; append the code where the queryset is built{places}."
 """The note for a call site without `auto()`."""
 
 
@@ -156,7 +156,8 @@ def suggestion(
         manager=site.manager if source else "",
         ordering=site.ordering,
         derived=derived_queries(site, profile, plan.model),
-        notes=((BY_SCOPE,) if site.by_scope else ()) + notes(plan.model, totals, profile.usages, site.deferred),
+        notes=((built_note(totals),) if site.by_scope else ())
+        + notes(plan.model, totals, profile.usages, site.deferred),
         evaluations=totals.observed,
         times=totals.times,
     )
@@ -165,6 +166,11 @@ def suggestion(
     if not removed:
         return made
     return replace(made or _nothing_to_add(site, plan, profile, totals, removed), removals=removed)
+
+
+def built_note(totals: Profile) -> str:
+    """Say of a call site without `auto()` where the code belongs."""
+    return BY_SCOPE.format(places=f": {' or '.join(sorted(totals.built))}" if totals.built else "")
 
 
 def _removals(

@@ -11,8 +11,9 @@ from django.db.models import Model
 from django.db.models.constants import LOOKUP_SEP
 
 from autoprefetch.learn.decisions import Decisions, left_lazy
-from autoprefetch.learn.profiles import Path
-from autoprefetch.observe.callsites import CallSite
+from autoprefetch.learn.histories import History
+from autoprefetch.learn.profiles import Path, Profile
+from autoprefetch.observe.callsites import CallSite, Location
 from autoprefetch.observe.marks import Mark
 from autoprefetch.observe.recordings import Recording
 from autoprefetch.observe.watching import Watch, Watches
@@ -31,7 +32,7 @@ SAMPLED = 4
 
 _FORMS = 16  # forms of a queryset that one call site keeps plans for
 
-_NO_FORMS: frozenset[str] = frozenset()
+_NO_TEXTS: frozenset[str] = frozenset()
 
 _NOTHING: Mapping[Form | None, frozenset[Path]] = {}  # one for all call sites that load nothing ahead
 
@@ -52,6 +53,7 @@ class Standing:
         on_slow: called when the batches of a path are given up.
         told: the form of the queryset that was told last, and
         told_in: in which era.
+        built: where its querysets were built, as far as that was told.
         derived: the derived queries that were batched, each with its form and the relation that it starts from.
         below: what is joined to them.
     """
@@ -69,6 +71,7 @@ class Standing:
     announced: Mapping[Form | None, frozenset[Path]] = field(default_factory=lambda: _NOTHING)
     told: Form | None = None
     told_in: int = -1
+    built: tuple[Location | None, ...] = ()
     idle: dict[Path, int] | None = None
     plans: dict[Hashable, Plan] = field(default_factory=dict)
     derived: dict[Path, tuple[Form, Relation]] = field(default_factory=dict)
@@ -105,12 +108,23 @@ class Standing:
             if paths:
                 tell(signal, self.model, self.site.name, paths=sorted(map(LOOKUP_SEP.join, paths)))
 
-    def tells(self, era: int) -> frozenset[str]:
-        """Return how its queryset is written, as traits, when that was not told in an era yet; else nothing."""
-        if self.form is None or (self.told_in == era and self.told == self.form):
-            return _NO_FORMS
-        self.told, self.told_in = self.form, era
-        return told(self.form)
+    def tells(self, history: History, place: Location | None) -> Profile | None:
+        """Return what its queryset tells beside the counts; None where that is known.
+
+        Args:
+            history: what is known of the call site; how it is written is told in each era.
+            place: where the queryset was built, where that is not where it is evaluated.
+        """
+        is_written = self.form is not None and (self.told_in != history.era or self.told != self.form)
+        is_built = place is not None and (place not in self.built or not history.totals.built)
+        if not is_written and not is_built:
+            return None
+        if is_written:
+            self.told, self.told_in = self.form, history.era
+        if is_built:
+            self.built = (*self.built[1 - _FORMS :], place)
+        forms = told(self.form) if is_written and self.form is not None else _NO_TEXTS
+        return Profile(forms=forms, built=frozenset({str(place)}) if is_built else _NO_TEXTS)
 
     def gave_up(self, path: Path, watch: Watch) -> None:
         """Have it told that the batches of a path are slower than lazy loads."""

@@ -88,8 +88,8 @@ def _encoded_profile(profile: Profile) -> dict[str, Any]:
         values["sizes"] = {lookup(path): _encoded_sizes(sizes) for path, sizes in sorted(profile.sizes.items())}
     if profile.columns:
         values["columns"] = {lookup(path): sorted(names) for path, names in sorted(profile.columns.items())}
-    if profile.forms:
-        values["forms"] = sorted(profile.forms)
+    texts = {"forms": profile.forms, "built": profile.built}
+    values |= {name: sorted(some) for name, some in texts.items() if some}
     if profile.given:
         values["given"] = {text: _counts(given, GIVEN_COUNTS) for text, given in sorted(profile.given.items())}
     if profile.times:
@@ -119,6 +119,7 @@ def _decoded_profile(values: object) -> Profile:
     sizes = _mapping(entry.pop("sizes", {}), "sizes")
     columns = _mapping(entry.pop("columns", {}), "columns")
     forms = entry.pop("forms", [])
+    built = entry.pop("built", [])
     given = _mapping(entry.pop("given", {}), "given")
     times = _mapping(entry.pop("times", {}), "times")
     return Profile(
@@ -127,6 +128,7 @@ def _decoded_profile(values: object) -> Profile:
         sizes={path_of(text): _decoded_sizes(values) for text, values in sizes.items()},
         columns={path_of(text): _decoded_texts(names, "columns") for text, names in columns.items()},
         forms=_decoded_texts(forms, "forms"),
+        built=_decoded_texts(built, "built"),
         given={text: Given(**_decoded_counts(_mapping(one, "given"), GIVEN_COUNTS)) for text, one in given.items()},
         times={path_of(text): _decoded_times(values) for text, values in times.items()},
         **_decoded_counts(entry, _PROFILE_COUNTS),

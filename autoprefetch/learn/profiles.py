@@ -105,7 +105,7 @@ def _either(one: _Place, other: _Place) -> _Place:
 
 
 _EMPTY: frozenset[str] = frozenset()
-_FORMS = 16  # forms of its queryset that are known of a call site
+_FORMS = 16  # forms of its queryset, and places where it is built, that are known of a call site
 _NONE: Mapping[Any, Any] = {}  # one for all: most profiles have nothing in one of their mappings
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
@@ -127,7 +127,7 @@ def _added(one: Sizes, other: Sizes) -> Sizes:
 
 
 def _few(one: frozenset[str], other: frozenset[str]) -> frozenset[str]:
-    """Unite forms and keep the first of them, which are the same in whatever order they are united."""
+    """Unite forms, or places, and keep the first of them, which are the same in whatever order they are united."""
     return one if other <= one else frozenset(sorted(one | other)[:_FORMS])
 
 
@@ -158,6 +158,7 @@ class Profile:
         sizes: the sizes of the sets that to-many paths and derived queries brought.
         columns: the columns that were ever read, in the evaluations that were inspected.
         forms: how its querysets are written, as far as that matters for planning (see `plan/traits.py`).
+        built: where its querysets are built, where `SCOPE` makes them automatic: file, line and function.
         given: what the caller's own query loads, by the method and the lookup: `select_related owner__department`.
         times: what the queries of each path took, as far as they were timed.
     """
@@ -175,6 +176,7 @@ class Profile:
     sizes: Mapping[Path, Sizes] = field(default_factory=dict)
     columns: Columns = field(default_factory=dict)
     forms: frozenset[str] = _EMPTY
+    built: frozenset[str] = _EMPTY
     given: Mapping[str, Given] = field(default_factory=lambda: _NONE)
     times: Mapping[Path, Times] = field(default_factory=lambda: _NONE)
 
@@ -186,6 +188,7 @@ class Profile:
             sizes=_merged(self.sizes, delta.sizes, _added),
             columns=_united(self.columns, delta.columns),
             forms=_few(self.forms, delta.forms),
+            built=_few(self.built, delta.built),
             given=_merged(self.given, delta.given, Given.merged_with),
             times=_merged(self.times, delta.times, Times.merged_with),
             **{name: getattr(self, name) + getattr(delta, name) for name in _SUMS},
@@ -211,14 +214,16 @@ class Profile:
 
     @property
     def lasting(self) -> Self:
-        """What counts however old it is: the counts of the whole call site, sizes, columns, times, what is given."""
+        """What counts however old it is: counts of the whole call site, sizes, columns, times, places, given loads."""
         return replace(self, usages=_NONE, written=_NONE, forms=_EMPTY)
 
     @property
     def passing(self) -> Self:
-        """What counts for less and less: all but sizes, columns, times and what is given."""
-        is_mixed = self.sizes or self.columns or self.times or self.given
-        return replace(self, sizes=_NONE, columns=_NONE, times=_NONE, given=_NONE) if is_mixed else self
+        """What counts for less and less: all but sizes, columns, times, places and given loads."""
+        is_mixed = self.sizes or self.columns or self.times or self.built or self.given
+        if not is_mixed:
+            return self
+        return replace(self, sizes=_NONE, columns=_NONE, times=_NONE, built=_EMPTY, given=_NONE)
 
     @property
     def counted(self) -> float:
@@ -250,5 +255,5 @@ class Profile:
         return self.warm_queries / self.warm if self.warm else None
 
 
-NO_SUMS = frozenset({"usages", "written", "sizes", "columns", "forms", "given", "times"})
+NO_SUMS = frozenset({"usages", "written", "sizes", "columns", "forms", "built", "given", "times"})
 _SUMS = tuple(f.name for f in fields(Profile) if f.name not in NO_SUMS)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Set
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from django.db.models import Model
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from autoprefetch.observe.reading import Reading
 
 _numbers = itertools.count()
-_NO_FORMS: frozenset[str] = frozenset()
 
 
 class Recording:
@@ -48,7 +47,7 @@ class Recording:
         watches: what is known of the time that batches take at this call site.
         is_counted: whether it counts what is accessed; else it counts itself, its rows and its queries, until it loads
             lazily what was never loaded at this call site.
-        forms: how its queryset is written, when that is to be told (see `plan/traits.py`).
+        told: what its queryset tells beside the counts, when that is to be told: how it is written, and where.
 
     Attributes:
         number: the number of the evaluation in the life of the process.
@@ -63,13 +62,13 @@ class Recording:
     __slots__ = (
         "_columns",
         "_eager",
-        "_forms",
         "_given",
         "_has_news",
         "_new",
         "_new_eager",
         "_on_news",
         "_tally",
+        "_told",
         "_written",
         "batched",
         "began_at",
@@ -97,10 +96,9 @@ class Recording:
         watches: Watches,
         *,
         is_counted: bool = True,
-        forms: frozenset[str] = _NO_FORMS,
+        told: Profile | None = None,
     ) -> None:
-        self.site = site
-        self.model = model
+        self.site, self.model = site, model
         self.timing = Timing(watches)
         self.has_failed = False
         self.history = history
@@ -113,13 +111,12 @@ class Recording:
         self.followed: Followed | None = None
         self.reading: Reading | None = None
         self._columns: Mapping[Path, frozenset[str]] = {}
-        self._forms = forms
         self._given: Mapping[str, Given] = {}
-        self._eager = eager
-        self._new_eager = eager
+        self._eager = self._new_eager = eager
         self._on_news = on_news
         self._has_news = False
         self._tally = Tally()
+        self._told = told
         self._written = Written()
         self._new = dict.fromkeys(("rows", "queries", "own", "failed", "inspected"), 0)
         self._new |= {"evaluations": 1, "warm": int(bool(eager)), "uncounted": int(not is_counted)}
@@ -266,19 +263,22 @@ class Recording:
         """Hand over what is new as counts to add to a profile."""
         self._has_news = False
         new, self._new = self._new, dict.fromkeys(self._new, 0)
-        forms, self._forms, given, self._given = self._forms, _NO_FORMS, self._given, {}
+        given, self._given = self._given, {}
+        names = ("evaluations", "failed", "uncounted", "rows", "warm", "inspected")
+        as_they_are: dict[str, Any] = {name: new[name] for name in names}
         taken = Profile(
-            **{name: new[name] for name in ("evaluations", "failed", "uncounted", "rows", "warm", "inspected")},
+            **as_they_are,
             own_queries=new["own"],
             warm_queries=new["queries"] if self._eager else 0,
             usages=self._new_usages() if self.is_counted else {},
             written=self._written.take(),
             sizes=self._tally.sizes() if self.is_counted else {},
             columns=self._columns,
-            forms=forms,
             given=given,
             times=self.timing.take(),
         )
+        if self._told is not None:
+            taken, self._told = taken.merged_with(self._told), None
         if self.followed is not None:
             self.followed.counts = self.followed.counts.merged_with(taken)
         return taken

@@ -21,7 +21,7 @@ from autoprefetch.orm.engine import Engine
 from autoprefetch.orm.forms import is_totally_ordered, loads_instances
 from autoprefetch.orm.marks import ATTRIBUTE, query_state
 
-_DERIVED = frozenset({derivations.ATTRIBUTE, scopes.CHILD})
+_DERIVED = frozenset({derivations.ATTRIBUTE, scopes.BUILT, scopes.CHILD})
 _COROUTINES = ("aget", "afirst", "alast", "aearliest", "alatest", "ain_bulk")
 
 

@@ -20,12 +20,16 @@ from django.core.serializers import base
 from django.db.backends.base.creation import BaseDatabaseCreation
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models import deletion, query
+from django.db.models.manager import BaseManager
 
 from autoprefetch.orm.forms import loads_instances
-from autoprefetch.orm.marks import AnyQuerySet
+from autoprefetch.orm.marks import AnyQuerySet, query_state
 
 CHILD = "autoprefetch_child"
 """Marks the query of a related manager whose parent is tracked by nobody."""
+
+BUILT = "autoprefetch_built"
+"""Marks a query with the place where the application built it, for the advice to name."""
 
 _COMMANDS = frozenset(
     f"django.core.management.commands.{name}"
@@ -74,16 +78,52 @@ _installing = Lock()
 _installed: list[tuple[Any, str]] = []
 
 
-def install() -> None:
+class Built:
+    """Keeps a place in a query; whoever copies a query into another process has no use for it."""
+
+    __slots__ = ("place",)
+
+    def __init__(self, place: Any) -> None:
+        self.place = place
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(None), ()
+
+
+def built_at(queryset: AnyQuerySet) -> Any:
+    """Return the place where a queryset was built; None where nobody looked."""
+    built = query_state(queryset).get(BUILT)
+    return None if built is None else built.place
+
+
+def install(building: Callable[[], Any]) -> None:
     """Leave alone what Django reads for itself, the first time this is called in a process.
 
     It is called where `SCOPE` is wider than "explicit", and needed nowhere else.
+
+    Args:
+        building: names the place where the application is building a queryset, or returns None.
     """
     if _installed:
         return
     with _installing:
         if not _installed:
             _installed.extend(_wrapped())
+            manager: Any = BaseManager
+            manager.get_queryset = _noting_place(manager.get_queryset, building)
+            _installed.append((manager, "get_queryset"))
+
+
+def _noting_place(plain: Callable[..., Any], building: Callable[[], Any]) -> Callable[..., Any]:
+    @wraps(plain)
+    def get_queryset(self: Any) -> Any:
+        queryset = plain(self)
+        # A lazy load has hints; what Django builds for itself is not advised.
+        if not _is_left_alone.get() and not self._hints and (place := building()) is not None:
+            query_state(queryset)[BUILT] = Built(place)
+        return queryset
+
+    return get_queryset
 
 
 def _wrapped() -> list[tuple[Any, str]]:
