@@ -64,7 +64,7 @@ class Evaluations(Knowing):
         if not config.widens:
             return False
         with shielded(None, None):
-            scopes.install(callsites.innermost)
+            scopes.install(_building)
             return scopes.is_in_scope(queryset, config.scope)
         return False  # a fault, see `shielded`
 
@@ -227,10 +227,18 @@ def install() -> None:
         request_finished.connect(engine.settle, dispatch_uid="autoprefetch.settle")
 
 
+def _building() -> Location | None:
+    """Find where the application is building a queryset that `SCOPE` may make automatic."""
+    with shielded(None, None):
+        config = conf.current()
+        return callsites.innermost() if config.widens and config.learns else None
+    return None  # a fault, see `shielded`
+
+
 def widened() -> None:
     """Hook Django, and leave alone what it reads for itself: querysets are automatic that nobody gave to `auto()`."""
     install()
-    scopes.install(callsites.innermost)
+    scopes.install(_building)
 
 
 conf.when_scope_widens(widened)

@@ -15,10 +15,6 @@ from typing import Any
 
 from django.core import checks
 from django.core.checks import registry
-from django.core.management.base import BaseCommand
-from django.core.serializers import base
-from django.db.backends.base.creation import BaseDatabaseCreation
-from django.db.migrations.executor import MigrationExecutor
 from django.db.models import deletion, query
 from django.db.models.manager import BaseManager
 
@@ -128,7 +124,11 @@ def _noting_place(plain: Callable[..., Any], building: Callable[[], Any]) -> Cal
 
 def _wrapped() -> list[tuple[Any, str]]:
     """Wrap what reads for Django itself; return each owner with the name."""
-    from django.core.serializers import xml_serializer  # noqa: PLC0415  (urllib.request and expat come with it)
+    # Here, because a project that asks for no scope should not wait for migrations, urllib.request and expat.
+    from django.core.management.base import BaseCommand  # noqa: PLC0415
+    from django.core.serializers import base, xml_serializer  # noqa: PLC0415
+    from django.db.backends.base.creation import BaseDatabaseCreation  # noqa: PLC0415
+    from django.db.migrations.executor import MigrationExecutor  # noqa: PLC0415
 
     places: list[tuple[Any, str]] = [
         (query, "prefetch_one_level"),
@@ -164,5 +164,5 @@ def left_alone(plain: Callable[..., Any], holds: Callable[..., bool] | None = No
     return run
 
 
-def _is_housekeeping(command: BaseCommand) -> bool:
+def _is_housekeeping(command: object) -> bool:
     return any(cls.__module__ in _COMMANDS for cls in type(command).__mro__)
