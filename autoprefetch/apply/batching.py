@@ -184,8 +184,8 @@ def raw_rows(touched: Touched) -> Sequence[Any] | None:
 def instances(touched: Touched, queryset: Any, asked: Any, entered: Entered) -> list[Any] | None:
     """Return the instances of a peer's own queryset from a batch; None when it has to run by itself.
 
-    The rows of all peers of a batch are made instances at once, so that they are peers in turn. Each peer gets its own;
-    asked again, it gets new ones, as from Django.
+    The rows of all peers of a batch are made instances at once, so that they are peers in turn, for the first of them
+    that plain Django prefetches for as well. Each peer gets its own; asked again, it gets new ones, as from Django.
     """
     answered = _answered(touched)
     if answered is None:
@@ -195,18 +195,28 @@ def instances(touched: Touched, queryset: Any, asked: Any, entered: Entered) -> 
     if new and making is not None:
         recalling.remember(touched.derivation, asked, touched.path, answers)
         answers.making = making
-        made = replay.hydrate_for_peers(queryset, [row for one_key in new for row in answers.by_key.get(one_key, ())])
-        entered(made)
-        start = 0
-        for one_key in new:
-            end = start + len(answers.by_key.get(one_key, ()))
-            answers.fresh[one_key] = made[start:end]
-            start = end
+        answers.unmade.update(dict.fromkeys(new))
+    rows = answers.by_key.get(key, [])
+    if key in answers.unmade and making == answers.making and replay.prefetches_for(queryset, rows):
+        _make(answers, queryset, entered)
     if key in answers.fresh and making == answers.making:
         return answers.fresh.pop(key)
-    again = replay.hydrate(queryset, answers.by_key.get(key, []))
+    answers.unmade.pop(key, None)
+    again = replay.hydrate(queryset, rows)
     entered(again)
     return again
+
+
+def _make(answers: Answers, queryset: Any, entered: Entered) -> None:
+    """Make instances of all rows that wait, so that what the caller prefetches for them is prefetched once."""
+    keys, answers.unmade = list(answers.unmade), {}
+    made = replay.hydrate_for_peers(queryset, [row for key in keys for row in answers.by_key.get(key, ())])
+    entered(made)
+    start = 0
+    for key in keys:
+        end = start + len(answers.by_key.get(key, ()))
+        answers.fresh[key] = made[start:end]
+        start = end
 
 
 def _answered(touched: Touched) -> tuple[Answers, Any, Sequence[Any]] | None:

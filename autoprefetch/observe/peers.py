@@ -27,6 +27,7 @@ class Answers(Freshness):
         by_key: what each key is answered with; to-one relations keep the instance, all others raw rows.
         asked: the keys that were asked for.
         fresh: instances made from the rows of a key, which only the first claim gets.
+        unmade: the keys whose rows are to be made fresh instances, in order.
         making: what the fresh instances were made by.
         key_of: gives the key of an instance, for to-one relations.
         considered: how many members were asked about them, or could not be.
@@ -43,6 +44,7 @@ class Answers(Freshness):
         "is_shared",
         "key_of",
         "making",
+        "unmade",
     )
 
     def __init__(self, tables: frozenset[str] | None) -> None:
@@ -50,6 +52,7 @@ class Answers(Freshness):
         self.by_key: dict[Any, Any] = {}
         self.asked: set[Any] = set()
         self.fresh: dict[Any, list[Any]] = {}
+        self.unmade: dict[Any, None] = {}
         self.making: Hashable = None
         self.key_of: Callable[[Any], Any] | None = None
         self.considered = 0

@@ -20,6 +20,7 @@ from django.db.models.sql.constants import MULTI, SINGLE
 from autoprefetch.orm import caches, derivations, marks, sharing
 from autoprefetch.orm.engine import Engine
 from autoprefetch.orm.parameters import exactly
+from autoprefetch.plan.relations import Kind, Relation, relation
 
 FEED = "autoprefetch_feed"
 
@@ -94,6 +95,26 @@ def fill(queryset: Any, rows: list[Any]) -> None:
 
 # `ModelIterable` sets the parent and its column too where that column is deferred; from Django 6.1 on it sets neither.
 _LEAVES_DEFERRED = hasattr(QuerySet, "fetch_mode")
+
+
+def prefetches_for(queryset: Any, rows: list[Any]) -> bool:
+    """Tell whether some raw rows alone make a queryset run its prefetches, or it has none."""
+    lookups = queryset._prefetch_related_lookups
+    if not lookups or not rows:
+        return not lookups
+    copy = queryset._chain()
+    copy._prefetch_related_lookups = ()
+    made = hydrate(copy, rows)
+    firsts = {getattr(lookup, "prefetch_through", lookup).partition(LOOKUP_SEP)[0] for lookup in lookups}
+    return any(_leads_on(made, relation(type(made[0]), name)) for name in firsts)
+
+
+def _leads_on(made: list[Any], known: Relation | None) -> bool:
+    """Tell whether a relation of some instances has to be asked for: one has its key, or it is on the other side."""
+    if known is None or known.kind not in (Kind.FOREIGN_KEY, Kind.ONE_TO_ONE, Kind.GENERIC_FOREIGN_KEY):
+        return True
+    return any(all(row.__dict__.get(name, row) is not None for name in known.columns) for row in made)
+
 
 Making = tuple[Hashable, ...]
 _OF_DJANGO = frozenset(QuerySet().__dict__)  # what every queryset carries

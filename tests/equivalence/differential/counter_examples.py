@@ -296,3 +296,16 @@ kept(
     """,
     size=5,
 )
+kept(
+    "what a batch prefetches, where the rows that are asked for lead nowhere",
+    """
+    for r1 in auto(Reader.objects.all(), name="1").iterator():
+        if late():
+            if odd(r1):
+                out(lambda: prefetch_related_objects([r1], "comments"))
+                out(lambda: awaited(r1.comments.prefetch_related("subject").alast))
+    """,
+    seed=842,
+    size=5,
+    MAX_BATCH=2,
+)
