@@ -47,15 +47,12 @@ class Evaluations(Knowing):
         if run is None:
             marks.fetch_as(queryset, marks.runnable(queryset), fetch_all)
             return
-        learns = conf.current().learns
-        if learns and reading.is_due(run.standing.evaluations):
-            run.measured = Measured()
         own, ahead = self.fetch(queryset, fetch_all, run)
         with shielded(run.standing, queryset.db):
             if run.measured is not None:
                 reading.begin(run.recording)
             self.track(run, marks.rows_of(queryset), own, ahead)
-            if learns:
+            if conf.current().learns:
                 self.look_at_given(run, queryset)
 
     def is_in_scope(self, queryset: AnyQuerySet) -> bool:
@@ -132,7 +129,8 @@ class Evaluations(Knowing):
             is_counted=counts or following.is_on(),
             told=standing.tells(history, scopes.built_at(queryset) if standing.mark.by_scope else None),
         )
-        return Run(standing, applied, recording)
+        inspects = config.learns and reading.is_due(standing.evaluations)
+        return Run(standing, applied, recording, Measured() if inspects else None)
 
     def plan(
         self, queryset: AnyQuerySet, standing: Standing, history: History, config: Config, no_prefetches: str

@@ -11,6 +11,7 @@ import pytest
 from autoprefetch.advise.differences import EDITED, IDLE, NEW, UNUSED
 from autoprefetch.advise.ignores import MISWRITTEN, STALE
 from autoprefetch.advise.reports import CallSiteReport, Line
+from autoprefetch.advise.savings import Basis
 from autoprefetch.advise.tables import RELATIONS
 from autoprefetch.learn.histories import History
 from autoprefetch.learn.profiles import Profile, Usage
@@ -68,7 +69,8 @@ def test_every_column_and_kind_is_described() -> None:
     [line] = lines_of(Profile(1, 16, 1, usages={("author",): Usage(1, 16, 16)}))
     described = {name for row in cells(3) for name in re.findall(r"\w+", row[0])}
     assert described == {*RELATIONS, *line.as_dict()} - {"relation", "path"}
-    assert {row[0] for row in cells(4)} == {NEW, UNUSED, EDITED, IDLE, STALE, MISWRITTEN}
+    assert {row[0] for row in cells(4)} == set(Basis)
+    assert {row[0] for row in cells(5)} == {NEW, UNUSED, EDITED, IDLE, STALE, MISWRITTEN}
 
 
 @pytest.mark.parametrize("option", ["--settings=tests.settings", "--traceback", "--no-color", "-v0", "--skip-checks"])

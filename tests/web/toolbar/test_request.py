@@ -6,6 +6,7 @@ import gc
 import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -101,7 +102,8 @@ def test_what_is_learned_is_the_same(database):
     broken, books = sorted(found[0].values(), key=lambda totals: -totals.failed)
     assert (broken.failed, books.failed) == (3, 0)
     assert books.columns
-    assert found[0] == found[1]
+    untimed = [{key: replace(totals, times={}) for key, totals in known.items()} for known in found]
+    assert untimed[0] == untimed[1]
 
 
 def test_the_suggestion_is_logged_as_without_it(database, caplog):
