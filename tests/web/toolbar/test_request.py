@@ -90,6 +90,7 @@ def test_what_is_learned_is_the_same(database):
     """The panel takes no counts from the store, and keeps no rows alive, as the toolbar's SQL panel does."""
     import autoprefetch
 
+    autoprefetch.auto(Book)  # hooks Django; what goes on around the first call of a process is not seen whole
     found = []
     for changed in ({"DEBUG_TOOLBAR_PANELS": [PANEL]}, {"MIDDLEWARE": []}):
         autoprefetch.reset()
