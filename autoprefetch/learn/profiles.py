@@ -13,7 +13,7 @@ from operator import add
 from typing import Any, Self, TypeVar
 
 from autoprefetch.learn.given import Given
-from autoprefetch.learn.times import Times
+from autoprefetch.learn.times import NOTHING_TIMED, Times, merged
 
 Path = tuple[str, ...]
 """The attribute names from the root model, such as `("owner", "department")`.
@@ -178,7 +178,7 @@ class Profile:
     forms: frozenset[str] = _EMPTY
     built: frozenset[str] = _EMPTY
     given: Mapping[str, Given] = field(default_factory=lambda: _NONE)
-    times: Mapping[Path, Times] = field(default_factory=lambda: _NONE)
+    times: Mapping[Path, Times] = field(default_factory=lambda: NOTHING_TIMED)
 
     def merged_with(self, delta: Self) -> Self:
         """Add what a recording showed, or another worker's profile."""
@@ -190,7 +190,7 @@ class Profile:
             forms=_few(self.forms, delta.forms),
             built=_few(self.built, delta.built),
             given=_merged(self.given, delta.given, Given.merged_with),
-            times=_merged(self.times, delta.times, Times.merged_with),
+            times=merged(self.times, delta.times),
             **{name: getattr(self, name) + getattr(delta, name) for name in _SUMS},
         )
 
@@ -223,7 +223,7 @@ class Profile:
         is_mixed = self.sizes or self.columns or self.times or self.built or self.given
         if not is_mixed:
             return self
-        return replace(self, sizes=_NONE, columns=_NONE, times=_NONE, built=_EMPTY, given=_NONE)
+        return replace(self, sizes=_NONE, columns=_NONE, times=NOTHING_TIMED, built=_EMPTY, given=_NONE)
 
     @property
     def counted(self) -> float:

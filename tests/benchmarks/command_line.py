@@ -93,14 +93,21 @@ def measured(options: Options) -> dict[str, Outcome]:
 def measuring(options: Options) -> Iterator[tuple[str, Outcome]]:
     """Run one process after the other, and yield what they find."""
     for database in options.databases:
-        asked = {"database": database, "rows": options.rows, "quick": options.is_quick}
         if reason := missing(database):
             at = "" if database == "sqlite" else database
             yield from ((row, Outcome(skipped={named("all variants", at): reason})) for row in options.rows)
             continue
-        yield from found_by("tests.benchmarks.measure", asked)
+        for rows in apart(options.rows, database):
+            asked = {"database": database, "rows": rows, "quick": options.is_quick}
+            yield from found_by("tests.benchmarks.measure", asked)
     if "sqlite" in options.databases:
         yield from beside(options)
+
+
+def apart(rows: tuple[str, ...], database: str) -> list[tuple[str, ...]]:
+    """Return the rows that are measured in one process each; memory is counted where nothing was done before."""
+    others, memory = tuple(row for row in rows if row != "M"), tuple(row for row in rows if row == "M")
+    return [some for some in (others, memory if database == "sqlite" else ()) if some]
 
 
 def beside(options: Options) -> Iterator[tuple[str, Outcome]]:
