@@ -24,7 +24,8 @@ exclude_patterns = ["_build", "inventories"]
 nitpicky = True
 nitpick_ignore_regex = [
     ("py:class", r"django\.db\.models\.manager\.Manager"),  # as annotations name it; its page says Manager
-    ("py:class", r"autoprefetch\.(proxy\.\w+T|learn\.histories\.History|plan\.\w+\.(Plan|Situation))"),  # not public
+    # What is not public:
+    ("py:class", r"autoprefetch\.(proxy\.\w+T|learn\.histories\.History|plan\.\w+\.(Plan|Situation|Choices))"),
 ]
 
 smartquotes = False  # `""` is an empty string

@@ -131,7 +131,7 @@ class CallSiteReport:
 
     @property
     def unused_given(self) -> Mapping[str, Given]:
-        """What the caller's own query loads and nobody used here, by method and lookup: `select_related owner`."""
+        """What the caller's own query loads and nobody used here, by method and lookup (`select_related owner`)."""
         return {} if self.gone else unneeded(self.history)
 
     def lines(self) -> Iterator[Line]:
