@@ -192,11 +192,11 @@ KINDS = {
 }
 
 
-def module_for(models: str, queryset: str, taken: str) -> str:
+def module_for(models: str, queryset: str, taken: str, names: str = "Count") -> str:
     origin = "django.contrib.contenttypes.models" if models == "ContentType" else "tests.library.models"
     return (
-        f"{HEAD}from django.db.models import Count\nfrom {origin} import {models}\n\n\n"
-        f"def view():\n    return [{taken} for row in auto({queryset})]\n\n\nUSED = Count\n"
+        f"{HEAD}from django.db.models import {names}\nfrom {origin} import {models}\n\n\n"
+        f"def view():\n    return [{taken} for row in auto({queryset})]\n\n\nUSED = {names}\n"
     )
 
 
@@ -747,10 +747,7 @@ def with_edits(source: str, suggestion: Suggestion) -> str:
 def test_aggregates_can_be_pasted(kind: str, load: Any, database: str) -> None:
     """The values are the same, types included, on each database, for parents without a row, and beside other joins."""
     model, taken, code = AGGREGATES[kind]
-    source = (
-        f"{HEAD}from django.db.models import Avg, Max, Min, Q, Sum\nfrom tests.library.models import {model}\n\n\n"
-        f"def view():\n    return [{taken} for row in auto({model}.objects.all())]\n\n\nUSED = Avg, Max, Min, Q, Sum\n"
-    )
+    source = module_for(model, f"{model}.objects.all()", taken, "Avg, Max, Min, Q, Sum")
     module = load(source)
     plain, warm = learned(module)
     suggestion = only_suggestion()

@@ -7,7 +7,7 @@ batches and prefetches took in their place is taken off. What a join adds to a q
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -60,14 +60,7 @@ def saving(
         paths: what is not loaded lazily any more.
         batched: those of them for which a query is left, a batch or a prefetch.
     """
-    loads = {path: count for path in paths if path in profile.usages and (count := profile.loads_per_evaluation(path))}
-    if not loads:
-        return _estimated(queries)
-    each = {path: _load(path, profile, times) for path in loads}
-    # Each batch counts for one query among those that are left: what it takes beyond that is taken off.
-    batches = {timed_as(path): each[path].seconds for path in loads if path in batched}
-    beyond = sum(max(times.get(path, NO_TIMES).batch - seconds, 0) for path, seconds in batches.items())
-    return _saved(queries, loads, each, beyond)
+    return _saved(queries, profile, times, paths, lambda path: float(path in batched))
 
 
 def saved_by(queries: float, profile: Profile, times: Mapping[Path, Times]) -> Saving:
@@ -78,23 +71,29 @@ def saved_by(queries: float, profile: Profile, times: Mapping[Path, Times]) -> S
         profile: the counts of the call site.
         times: what was measured at it, of what was batched and what was not.
     """
-    loads = {path: count for path in profile.usages if (count := profile.loads_per_evaluation(path))}
+    return _saved(queries, profile, times, profile.usages, lambda path: times.get(timed_as(path), NO_TIMES).batches)
+
+
+def _saved(
+    queries: float,
+    profile: Profile,
+    times: Mapping[Path, Times],
+    paths: Iterable[Path],
+    batches: Callable[[Path], float],
+) -> Saving:
+    """Return what queries take that load some paths lazily, less what was run in their place.
+
+    Each batch counts for one query among those that are left: what it takes beyond that is taken off.
+    """
+    loads = {path: count for path in paths if path in profile.usages and (count := profile.loads_per_evaluation(path))}
     if not loads:
-        return _estimated(queries)
+        return Saving(queries * ROUND_TRIP, Basis.ESTIMATED if queries else Basis.MEASURED)
     each = {path: _load(path, profile, times) for path in loads}
-    batches = {timed_as(path): each[path].seconds for path in loads}
-    known = ((times.get(path, NO_TIMES), seconds) for path, seconds in batches.items())
-    beyond = sum(max(one.batch - seconds, 0) * one.batches for one, seconds in known)
-    return _saved(queries, loads, each, beyond)
-
-
-def _estimated(queries: float) -> Saving:
-    return Saving(queries * ROUND_TRIP, Basis.ESTIMATED if queries else Basis.MEASURED)
-
-
-def _saved(queries: float, loads: Mapping[Path, float], each: Mapping[Path, Saving], beyond: float) -> Saving:
-    """Return what queries take that load as some lazy loads do, less what else was run in their place."""
     average = sum(each[path].seconds * count for path, count in loads.items()) / sum(loads.values())
+    instead = {timed_as(path): (each[path].seconds, often) for path in loads if (often := batches(path))}
+    beyond = sum(
+        max(times.get(path, NO_TIMES).batch - seconds, 0) * often for path, (seconds, often) in instead.items()
+    )
     return Saving(max(queries * average - beyond, 0.0), worst(one.basis for one in each.values()))
 
 

@@ -17,7 +17,7 @@ from autoprefetch.learn.given import Given
 from autoprefetch.learn.histories import History
 from autoprefetch.learn.profiles import NO_SUMS, Path, Profile, Sizes, Usage
 from autoprefetch.learn.times import COUNTS as TIMES_COUNTS
-from autoprefetch.learn.times import Times
+from autoprefetch.learn.times import MOST, NOTHING_TIMED, Timed, Times
 
 FORMAT = 1
 """The number of this format; entries of another are not read."""
@@ -130,7 +130,9 @@ def _decoded_profile(values: object) -> Profile:
         forms=_decoded_texts(forms, "forms"),
         built=_decoded_texts(built, "built"),
         given={text: Given(**_decoded_counts(_mapping(one, "given"), GIVEN_COUNTS)) for text, one in given.items()},
-        times={path_of(text): _decoded_times(values) for text, values in times.items()},
+        times=Timed({path_of(text): _decoded_times(values) for text, values in times.items()})
+        if times
+        else NOTHING_TIMED,
         **_decoded_counts(entry, _PROFILE_COUNTS),
     )
 
@@ -174,7 +176,11 @@ def _decoded_usage(values: object) -> Usage:
 
 
 def _decoded_times(values: object) -> Times:
-    return Times(**_decoded_counts(_mapping(values, "times"), TIMES_COUNTS))
+    counts = _decoded_counts(_mapping(values, "times"), TIMES_COUNTS)
+    if too_many := [count for count in counts.values() if abs(count) > MOST]:
+        msg = f"{too_many[0]:.3g} microseconds are more than a life of the project"
+        raise UnreadableError(msg)
+    return Times(**counts)
 
 
 def _decoded_counts(entry: Mapping[str, object], names: tuple[str, ...]) -> dict[str, Any]:

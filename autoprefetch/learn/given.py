@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Self
+
+from autoprefetch.learn.sums import Sums
 
 JOIN, PREFETCH, ANNOTATION = METHODS = ("select_related", "prefetch_related", "annotate")
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class Given(Sums):
     """How one thing was used that the caller's own query loads.
 
     It is known of evaluations that were inspected, and now and then of others: then it was used. One that was seen, and
@@ -28,10 +29,6 @@ class Given:
     queries: int = 0
     microseconds: int = 0
     rows: int = 0
-
-    def merged_with(self, other: Self) -> Self:
-        """Add the counts of both."""
-        return type(self)(**{name: getattr(self, name) + getattr(other, name) for name in COUNTS})
 
 
 COUNTS = tuple(f.name for f in fields(Given))

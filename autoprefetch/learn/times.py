@@ -8,11 +8,12 @@ from dataclasses import dataclass, fields
 from functools import lru_cache
 from itertools import chain
 from operator import attrgetter
-from typing import Self
+
+from autoprefetch.learn.sums import Sums
 
 
 @dataclass(frozen=True, slots=True)
-class Times:
+class Times(Sums):
     """What was measured of one path.
 
     Attributes:
@@ -30,10 +31,6 @@ class Times:
     batches_took: int = 0
     quickest: int = 0
     quickest_took: int = 0
-
-    def merged_with(self, other: Self) -> Self:
-        """Add what another evaluation, or another worker, has measured."""
-        return type(self)(*(getattr(self, name) + getattr(other, name) for name in COUNTS))
 
     @property
     def load(self) -> float:
@@ -108,6 +105,9 @@ def merged(one: Mapping[_Path, Times], other: Mapping[_Path, Times]) -> Timed:
         return one
     return (one if isinstance(one, Timed) else Timed(one)).merged_with(other) if one else Timed(other)
 
+
+MOST = 2**52
+"""More than any sum of times comes to, which is why arrays of them never overflow: 142 years (microseconds)."""
 
 MICROSECONDS = 1_000_000
 """Microseconds in a second."""

@@ -24,10 +24,12 @@ from autoprefetch import stores
 from autoprefetch.database.models import CallSite
 from autoprefetch.learn.decisions import WHOLE, Decision
 from autoprefetch.learn.encoding import FORMAT, UnreadableError, decoded, encoded, lookup, path_of
+from autoprefetch.learn.given import Given
 from autoprefetch.learn.histories import ERA, KEPT, UNKNOWN, History
 from autoprefetch.learn.profiles import Profile, Usage
 from autoprefetch.learn.stores import SharedStore
 from autoprefetch.learn.stores.file import FileStore
+from autoprefetch.learn.times import Times
 from autoprefetch.observe.callsites import Frames, Location, call_site
 from tests import databases
 from tests.learn.merging import PATHS, SITES
@@ -484,6 +486,12 @@ profiles = st.builds(
     st.dictionaries(
         st.one_of(st.just(()), paths), st.frozensets(st.sampled_from(["id", "name", "author_id"])), max_size=2
     ),
+    forms=st.frozensets(st.sampled_from(["ordered", "joins author"])),
+    built=st.frozensets(st.sampled_from(["a.py:1 f", "b.py:2 g"])),
+    given=st.dictionaries(
+        st.sampled_from(["annotate n", "select_related author"]), st.builds(Given, *[counts] * 5), max_size=2
+    ),
+    times=st.dictionaries(paths, st.builds(Times, *[counts] * 6), max_size=2),
 )  # fmt: skip
 decided = st.dictionaries(
     st.sampled_from([WHOLE, "author", "author__archive"]), st.builds(Decision, st.integers(0, 3), st.booleans())
@@ -526,7 +534,8 @@ def test_a_path_survives_its_encoding(path: tuple[str, ...]) -> None:
      {"format": 1, "totals": {"unknown": 1}}, {"format": 1, "totals": {"rows": 1.5}},
      {"format": 1, "totals": {"rows": True}}, {"format": 1, "totals": {"columns": {"": "name"}}},
      {"format": 1, "totals": {"columns": {"": [1]}}}, {"format": 1, "totals": {"sizes": {"tags": {"x": 1}}}},
-     {"format": 1, "eras": {"0": {"usages": {"a": {"first_access": 1}}}}}],
+     {"format": 1, "eras": {"0": {"usages": {"a": {"first_access": 1}}}}},
+     {"format": 1, "totals": {"times": {"a": {"loads_took": 2**80}}}}],
 )  # fmt: skip
 def test_what_is_no_history_is_said_to_be_none(values: object) -> None:
     """With the reason."""
