@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,21 +24,29 @@ FILE, CACHE, DATABASE = (
 WARM = 2
 """Queries of a warm dashboard."""
 
+AUTHOR = ("-c", "user.name=demo", "-c", "user.email=demo@example.com")
+
 VISIT = """
 import json, sys
 import django
 django.setup()
 from django.test import Client
-answers = [Client().get("/auto/") for _ in range(int(sys.argv[1]))]
+answers = [Client().get(sys.argv[2]) for _ in range(int(sys.argv[1]))]
 assert {answer.status_code for answer in answers} == {200}
 print(json.dumps([[int(answer["X-Queries"]) for answer in answers], answers[-1].content.decode()]))
 """
 
 
 class Site:
-    """The demo site with a database of its own."""
+    """The demo site with a database of its own.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: what it keeps is there.
+        root: the folder that its source is in.
+    """
+
+    def __init__(self, folder: Path, root: Path = ROOT) -> None:
+        self.root = root
         self.file = folder / "autoprefetch.json"
         self.env = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.fleet.settings", "FLEET_STORE": "{}"}
         self.env |= {
@@ -48,13 +57,18 @@ class Site:
     def python(self, *arguments: str, mode: str = "auto", store: str = FILE, **options: str) -> str:
         env = {**self.env, "FLEET_MODE": mode, "FLEET_STORE": json.dumps({"BACKEND": store, "OPTIONS": options})}
         run = subprocess.run(
-            [sys.executable, "-W", "error", *arguments], env=env, cwd=ROOT, capture_output=True, text=True, check=False
+            [sys.executable, "-W", "error", *arguments],
+            env=env,
+            cwd=self.root,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert run.returncode == 0, run.stderr
         return run.stdout
 
-    def visit(self, times: int, **options: str) -> tuple[list[int], Any]:
-        counts, body = json.loads(self.python("-c", VISIT, str(times), **options))
+    def visit(self, times: int, path: str = "/auto/", **options: str) -> tuple[list[int], Any]:
+        counts, body = json.loads(self.python("-c", VISIT, str(times), path, **options))
         return counts, json.loads(body)
 
 
@@ -106,3 +120,23 @@ def test_a_new_store_knows_what_was_imported(site: Site, learning: dict[str, str
     report = json.loads(site.python("-m", "django", "autoprefetch", "report", "--format", "json", **learning))
     [dashboard] = [found for found in report["call_sites"] if found["model"] == "bank.Account"]
     assert dashboard["evaluations"] == 4
+
+
+def test_the_fix_of_the_demo_is_applied_by_git_and_needs_no_autoprefetch(tmp_path: Path) -> None:
+    """The fixed view runs the queries of the plan with `MODE` "off"; the plain one, which shares code, works."""
+    source = tmp_path / "source"
+    shutil.copytree(ROOT / "demo_site", source / "demo_site", ignore=shutil.ignore_patterns("__pycache__"))
+    site = Site(tmp_path, source)
+    site.env["PYTHONPATH"] = os.pathsep.join([str(source), str(ROOT)])
+    site.python("-m", "tests.fleet.prepare", PATH=str(site.file))
+    learned = {"store": FILE, "PATH": str(site.file)}
+    [_, *warm], expected = site.visit(4, **learned)
+    for arguments in (("init", "--quiet"), ("add", "."), (*AUTHOR, "commit", "--quiet", "--message", "before")):
+        subprocess.run(["git", *arguments], cwd=source, check=True)
+    patch = tmp_path / "fix.patch"
+    patch.write_text(site.python("-m", "django", "autoprefetch", "fix", **learned))
+    subprocess.run(["git", "apply", str(patch)], cwd=source, check=True)
+    assert (
+        "auto(" not in (source / "demo_site" / "bank" / "views.py").read_text().partition("class AutoDashboardView")[2]
+    )
+    assert site.visit(2, mode="off") == (warm[-2:], expected)
