@@ -1,5 +1,6 @@
 """What every test can ask for: a database of its choice, seeded data, and a library that knows nothing yet."""
 
+import gc
 import inspect
 from collections.abc import Iterator
 from typing import Any
@@ -44,6 +45,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if ONLY_SERVERS:
         config.hook.pytest_deselected(items=[item for item in items if not servers_of(item)])
         items[:] = [item for item in items if servers_of(item)]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Keep what is there before the first test out of the collections of garbage, some of which tests ask for often."""
+    gc.collect()
+    gc.freeze()
 
 
 def servers_of(item: pytest.Item) -> set[str]:

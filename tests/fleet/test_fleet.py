@@ -217,7 +217,10 @@ def test_what_one_worker_learns_is_warm_in_all_and_counted_exactly(workers: Flee
 
 
 def test_a_worker_that_is_killed_loses_one_interval_at_the_most(workers: Fleet) -> None:
-    """And corrupts nothing: the others and its successor go on."""
+    """And corrupts nothing: the others and its successor go on.
+
+    If it is killed while it holds the lock of the store, they write once that has expired.
+    """
     workers.wake_up()
     workers.request(40)
     time.sleep(FLUSH + REFRESH + 1.0)
@@ -247,8 +250,9 @@ def test_a_worker_that_is_killed_loses_one_interval_at_the_most(workers: Fleet) 
     workers.request(40)
     served = [answer for answer in workers.answers if answer.worker == victim]
     unsaved = sum(answer.at > killed[0] - 2 * FLUSH for answer in served)
-    time.sleep(FLUSH + 0.5)
-    assert len(workers.answers) - unsaved <= workers.evaluations() <= len(workers.answers) + len(lost)
+    wait_until(lambda: workers.evaluations() >= len(workers.answers) - unsaved)
+    time.sleep(FLUSH + REFRESH)
+    assert workers.evaluations() <= len(workers.answers) + len(lost)
     assert len({answer.worker for answer in workers.answers}) == WORKERS + 1
     assert max(answer.queries for answer in workers.answers[-40:]) <= WARM
 
