@@ -102,7 +102,7 @@ class Evaluations(Knowing):
         if config.store is not self.setting:
             self.open_store(config)
         reading.end()
-        self.collector.merge()
+        self.collector.merge_what_matters()
         self.store.limit = config.max_call_sites
         history = self.store.load(standing.site.key) or UNKNOWN
         standing.heed(history.decisions)

@@ -45,7 +45,13 @@ class Knowing(Streaming):
         if isinstance(self.store, Front):
             self.store.close()
         self.store = stores.opened(config.store, config.max_call_sites, learns=config.learns)
+        self.collect()
+
+    def collect(self) -> None:
+        """Collect for the store in use what recordings show from now on."""
         self.collector = Collector(self.store, self.news_failed)
+        if isinstance(self.store, Front):
+            self.store.collect = self.collector.merge
 
     def known(self) -> list[tuple[Standing, History]]:
         """Return the call sites of this process with what is known of them now, but for those that people ignore."""
@@ -157,7 +163,7 @@ class Knowing(Streaming):
     def keep_in(self, store: MemoryStore) -> None:
         """Keep what is learned in a memory that takes the place of the store of the settings."""
         self.setting, self.store = conf.current().store, store
-        self.collector = Collector(store, self.news_failed)
+        self.collect()
 
     @contextmanager
     def apart(self, store: MemoryStore) -> Iterator[None]:
@@ -180,6 +186,6 @@ class Knowing(Streaming):
         reading.forget()
         forget()
         advise.forget()
-        self.collector = Collector(self.store, self.news_failed)  # recordings of before tell the old one
+        self.collect()  # recordings of before tell the old collector
         self.store.clear()
         self.standings.clear()

@@ -147,7 +147,7 @@ class Streaming(Loading):
         with shielded(run.standing, None):
             for group in list(run.recording.groups.values()):
                 group.begin_window()
-            if unused := run.recording.unused():
+            if unused := run.recording.tally.unused():
                 run.plan = planning.without(run.plan, unused)
         ahead = self.load_ahead(chunk, run, using)
         with shielded(run.standing, using):

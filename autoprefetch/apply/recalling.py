@@ -56,7 +56,7 @@ def recalled_one(instance: Model, name: str) -> Model | None:
     states.claimed(instance, name)
     instance._state.fields_cache[held.known.cache] = found
     group.recording.recalled(held.path, 1, held.known.tables)
-    group.recording.shared(held.path, 1)
+    group.recording.tally.shared(held.path, 1)
     return found
 
 

@@ -152,7 +152,7 @@ class Standing:
         if self.idle is None and not idle:
             return
         before = self.idle or {}
-        accessed = set(recording.accessed())
+        accessed = set(recording.tally.accessed())
         kept = {path: times for path, times in before.items() if path not in accessed}
         self.idle = {**kept, **{path: before.get(path, 0) + 1 for path in idle}} or None
 

@@ -50,6 +50,9 @@ class Front:
         bound: how long a request waits for a call site that this process has not seen (seconds); None for as long as
             it takes.
 
+    Attributes:
+        collect: called before the process ends or forks, to merge what was learned and not merged yet.
+
     A thread is started when it is first needed, in the process that needs it: not at import, and anew after a fork.
     """
 
@@ -68,6 +71,7 @@ class Front:
         self._breaker = Breaker(troubled)
         self._intervals = flush_interval, refresh_interval
         self._bound = bound
+        self.collect: Callable[[], object] = lambda: None
         store.whole = lambda: {key: history for key, history in memory.items() if history}
         self._begin()
         endings.heed(self)
@@ -275,6 +279,7 @@ class Front:
 
     def close(self) -> None:
         """Bring what was learned to the store, and let the thread end; it begins again when it is needed."""
+        self.collect()
         thread = self._thread
         if thread is None or not thread.is_alive():
             return

@@ -74,6 +74,11 @@ class Written:
         for table in tables if self._is_all_dirty else tables & self._dirty if self._dirty else ():
             self._reads[table] = self._reads.get(table, 0) + 1
 
+    @property
+    def has_news(self) -> bool:
+        """Whether anything was counted since it was handed over."""
+        return bool(self._reads)
+
     def take(self) -> dict[str, int]:
         """Hand over what was counted, once."""
         reads, self._reads = self._reads, {}

@@ -7,7 +7,7 @@ by `take`, any number of times.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
@@ -20,13 +20,11 @@ from autoprefetch.learn.profiles import Path, Profile, Span, Usage
 from autoprefetch.observe import epochs
 from autoprefetch.observe.callsites import CallSite
 from autoprefetch.observe.counts import Written
-from autoprefetch.observe.epochs import Freshness
 from autoprefetch.observe.following import Followed
 from autoprefetch.observe.peers import PeerGroup
 from autoprefetch.observe.tallies import Tally
 from autoprefetch.observe.timing import Timing
 from autoprefetch.observe.watching import Watches
-from autoprefetch.plan.relations import Relation
 from autoprefetch.signals import lazy_load_found, tell
 
 if TYPE_CHECKING:
@@ -55,6 +53,7 @@ class Recording:
         began_at: the number of the last write before the root query.
         followed: what a person who looks at the request is told; None where nobody does.
         reading: inspects which columns are read; None in most evaluations.
+        tally: counts path by path.
         timing: times its queries.
         loaded_ahead_at: the number of the last write before the latest rows were prefetched.
     """
@@ -64,10 +63,10 @@ class Recording:
         "_eager",
         "_given",
         "_has_news",
-        "_new",
         "_new_eager",
         "_on_news",
-        "_tally",
+        "_queries",
+        "_sums",
         "_told",
         "_written",
         "batched",
@@ -83,6 +82,7 @@ class Recording:
         "number",
         "reading",
         "site",
+        "tally",
         "timing",
     )
 
@@ -115,11 +115,11 @@ class Recording:
         self._eager = self._new_eager = eager
         self._on_news = on_news
         self._has_news = False
-        self._tally = Tally()
+        self.tally = Tally()
         self._told = told
         self._written = Written()
-        self._new = dict.fromkeys(("rows", "queries", "own", "failed", "inspected"), 0)
-        self._new |= {"evaluations": 1, "warm": int(bool(eager)), "uncounted": int(not is_counted)}
+        self._sums = {"evaluations": 1, "warm": int(bool(eager)), "uncounted": int(not is_counted)}
+        self._queries = 0
 
     @property
     def key(self) -> str:
@@ -140,18 +140,10 @@ class Recording:
                 group.read = self.reading.of(path, model)
         return group
 
-    def entered(self, path: Path, instances: int) -> None:
-        """Count instances that joined the peers at a path."""
-        self._tally.entered(path, instances)
-
-    def shared(self, path: Path, rows: int) -> None:
-        """Count the rows that share the instances of a to-one path; plain Django gives each row one of its own."""
-        self._tally.shared(path, rows)
-
     def evaluated(self, rows: int, own: int, ahead: int) -> None:
         """Count the rows of the root query, the queries of the caller's own queryset, and those that loaded ahead."""
-        self._new["rows"] += rows
-        self._new["own"] += own
+        self._add("rows", rows)
+        self._add("own_queries", own)
         self.ran(own + ahead)
 
     def loaded(
@@ -165,7 +157,7 @@ class Recording:
             built: where a derived query was built.
             tables: what it reads; a table that was written to before counts as written at this call site.
         """
-        if self._tally.loaded(path, place, built) and path not in self.profile.usages:
+        if self.tally.loaded(path, place, built) and path not in self.profile.usages:
             self._count_from_now()
         self._written.read(tables)
         self._tell()
@@ -174,7 +166,7 @@ class Recording:
         """Count queries that really ran."""
         if self.followed is not None:
             self.followed.queries += queries
-        self._new["queries"] += queries
+        self._queries += queries
         self._tell()
 
     def ran_alone(self, path: Path) -> None:
@@ -185,12 +177,12 @@ class Recording:
 
     def brought(self, path: Path, rows: int, *, is_to_one: bool = False) -> None:
         """Count the instances that a lazy load brought."""
-        self._tally.brought(path, rows, is_to_one=is_to_one)
+        self.tally.brought(path, rows, is_to_one=is_to_one)
         self._tell()
 
     def recalled(self, path: Path, rows: int, tables: frozenset[str]) -> None:
         """Count a load of a path that was loaded before: the instances that it brought, and the tables that it read."""
-        self._tally.recalled(path, rows)
+        self.tally.recalled(path, rows)
         self._written.read(tables)
         self._tell()
 
@@ -198,7 +190,7 @@ class Recording:
         """Count a lazy load that Django refused because it was tried in async code."""
         if self.followed is not None:
             self.followed.queries -= 1  # it was counted when it was tried
-        self._tally.refused(path)
+        self.tally.refused(path)
         self._tell()
 
     def loads_ahead(self, paths: frozenset[Path]) -> None:
@@ -210,26 +202,14 @@ class Recording:
         """Take note that rows are about to be prefetched, which may be long after the query of a stream."""
         self.loaded_ahead_at = epochs.now()
 
-    def loaded_ahead(self, path: Path, known: Relation, ahead: Freshness) -> None:
-        """Remember what tells how often the rows are used that were just loaded ahead along a path."""
-        self._tally.loaded_ahead(path, known, ahead)
-
-    def unused(self) -> frozenset[Path]:
-        """Return the paths whose rows were loaded ahead last and not used."""
-        return self._tally.unused()
-
     def idle(self) -> frozenset[Path]:
         """Return the paths that were loaded ahead and not used; none where the request ended in an error."""
-        return frozenset() if self.has_failed else self._eager - self._tally.accessed()
-
-    def accessed(self) -> Set[Path]:
-        """Return the paths that were used, however they were loaded."""
-        return self._tally.accessed()
+        return frozenset() if self.has_failed else self._eager - self.tally.accessed()
 
     def read(self, columns: Mapping[Path, frozenset[str]]) -> None:
         """Take note of the columns that were read at each path (attnames), now that all instances are gone."""
         self._columns = columns
-        self._new["inspected"] = 1
+        self._add("inspected", 1)
         self._tell()
 
     def loads(self, given: Mapping[str, Given]) -> None:
@@ -240,39 +220,46 @@ class Recording:
     def failed(self) -> None:
         """Take note that the request ended in an error: what was not used by then may have been used otherwise."""
         self._count_from_now()
-        self._new["failed"] = 1
-        self.has_failed = True
-        self._tell()
+        if not self.has_failed:
+            self.has_failed = True
+            self._add("failed", 1)
+            self._tell()
 
     def _count_from_now(self) -> None:
         """Count what is accessed, from the beginning: all of it is known still."""
         if not self.is_counted:
             self.is_counted = True
-            self._new["uncounted"] -= 1
+            self._add("uncounted", -1)
 
     def close(self) -> None:
         """Count what of the rows that were loaded ahead was used, now that the evaluation is over."""
-        if self.is_counted and self._tally.count_uses():
+        if self.is_counted and self.tally.count_uses():
             self._tell()
 
     def wrote(self, tables: frozenset[str], everything: bool) -> None:
         """Remember a write to tables or to everything; it counts once something is read from them afterwards."""
         self._written.wrote(tables, everything)
 
+    def take_counts(self) -> Mapping[str, int] | None:
+        """Hand over what is new if it is nothing but counts of the root query, by their names in a profile."""
+        self._has_news = False
+        if self._told is not None or self.followed is not None or self._given or self._columns:
+            return None
+        if self._written.has_news or self.timing.has_news:
+            return None
+        if self.is_counted and (self._new_eager or self.tally.has_news):
+            return None
+        return self._take_sums()
+
     def take(self) -> Profile:
         """Hand over what is new as counts to add to a profile."""
         self._has_news = False
-        new, self._new = self._new, dict.fromkeys(self._new, 0)
         given, self._given = self._given, {}
-        names = ("evaluations", "failed", "uncounted", "rows", "warm", "inspected")
-        as_they_are: dict[str, Any] = {name: new[name] for name in names}
         taken = Profile(
-            **as_they_are,
-            own_queries=new["own"],
-            warm_queries=new["queries"] if self._eager else 0,
+            **self._take_sums(),
             usages=self._new_usages() if self.is_counted else {},
             written=self._written.take(),
-            sizes=self._tally.sizes() if self.is_counted else {},
+            sizes=self.tally.sizes() if self.is_counted else {},
             columns=self._columns,
             given=given,
             times=self.timing.take(),
@@ -283,8 +270,18 @@ class Recording:
             self.followed.counts = self.followed.counts.merged_with(taken)
         return taken
 
+    def _add(self, name: str, count: int) -> None:
+        self._sums[name] = self._sums.get(name, 0) + count
+
+    def _take_sums(self) -> dict[str, Any]:
+        sums, self._sums = self._sums, {}
+        queries, self._queries = self._queries, 0
+        if self._eager:
+            sums["warm_queries"] = queries
+        return sums
+
     def _new_usages(self) -> dict[Path, Usage]:
-        usages = self._tally.usages()
+        usages = self.tally.usages()
         for path, usage in usages.items():
             if usage.evaluations and path not in self.profile.usages and path not in self._eager:
                 lookup, loads = LOOKUP_SEP.join(path), usage.loads

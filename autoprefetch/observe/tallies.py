@@ -98,6 +98,11 @@ class Tally:
                     self.shared(path, rows)
         return is_news
 
+    @property
+    def has_news(self) -> bool:
+        """Whether anything was loaded, lazily or ahead, that may not have been handed over."""
+        return bool(self._counts or self._ahead)
+
     def usages(self) -> dict[Path, Usage]:
         """Hand over what is new of each path."""
         self.count_uses()

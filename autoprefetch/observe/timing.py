@@ -54,6 +54,11 @@ class Timing:
         before = known.get(path)
         known[path] = times if before is None else before.merged_with(times)
 
+    @property
+    def has_news(self) -> bool:
+        """Whether anything was timed since it was handed over."""
+        return self._times is not None
+
     def take(self) -> Mapping[Path, Times]:
         """Hand over what is new."""
         times, self._times = self._times, None

@@ -24,7 +24,7 @@ def track_rows(recording: Recording, rows: list[Any]) -> PeerGroup:
     group = recording.group((), recording.model)
     states.enter_rows(rows, group)
     group.joined_by(rows)
-    recording.entered((), len(rows))
+    recording.tally.entered((), len(rows))
     return group
 
 
@@ -49,7 +49,7 @@ def track_branches(
         known = branch.relation
         if branch.method is Method.JOIN:
             waiting[known.cache] = ahead = Freshness(known.tables or None, since)
-            recording.loaded_ahead(branch.path, known, ahead)
+            recording.tally.loaded_ahead(branch.path, known, ahead)
             track_branches(recording, _enter_joined(recording, branch, instances), branch.below, since)
             continue
         parents = instances
@@ -71,7 +71,7 @@ def _keep_prefetched_waiting(recording: Recording, branch: Branch, parents: list
     # Rows share what a to-one relation leads to, and what is cached on it may be older than any write.
     tables = (known.tables or None) if known.is_to_many else None
     ahead = Freshness(tables, recording.loaded_ahead_at)
-    recording.loaded_ahead(branch.path, known, ahead)
+    recording.tally.loaded_ahead(branch.path, known, ahead)
     if known.is_to_many:
         caches.keep_sets_waiting(parents, known, ahead)
     else:
@@ -85,7 +85,7 @@ def _enter_joined(recording: Recording, branch: Branch, parents: list[Any]) -> l
     column = next(iter(branch.relation.columns), "")
     new = states.enter_joined(parents, branch.relation.cache, column, group)
     group.joined_by(new)
-    recording.entered(branch.path, len(new))
+    recording.tally.entered(branch.path, len(new))
     return new
 
 
@@ -94,7 +94,7 @@ def _enter(recording: Recording, path: Path, model: type[Model], instances: list
         group = _group_at(recording, path, model)
         new = states.enter(instances, group)
         group.joined_by(new)
-        recording.entered(path, len(new))
+        recording.tally.entered(path, len(new))
 
 
 def _group_at(recording: Recording, path: Path, model: type[Model]) -> PeerGroup:

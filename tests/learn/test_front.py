@@ -467,6 +467,50 @@ def test_what_was_learned_is_brought_when_a_process_ends_or_forks(
     assert {key: history.evaluations for key, history in FileStore(path).items()} == known
 
 
+EVALUATING = """
+import os, sys
+from django.conf import settings
+
+settings.configure(
+    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
+    INSTALLED_APPS=["django.contrib.contenttypes", "autoprefetch"],
+    AUTOPREFETCH={"STORE": {"BACKEND": "autoprefetch.learn.stores.file.FileStore", "OPTIONS": {"PATH": sys.argv[1]}}},
+)
+import django
+
+django.setup()
+from django.core.management import call_command
+from autoprefetch import auto
+from django.contrib.contenttypes.models import ContentType
+
+call_command("migrate", verbosity=0)
+for _ in range(10):
+    auto(ContentType.objects.all(), name="types").first()
+if "fork" in sys.argv and (pid := os.fork()):
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+"""
+
+
+@pytest.mark.parametrize("argument", ["end", "fork"])
+def test_what_was_evaluated_last_is_brought_when_a_process_ends_or_forks(argument: str, tmp_path: Path) -> None:
+    """Outside of a request nothing else would merge it; and what was evaluated before a fork counts once."""
+    from autoprefetch.learn.stores.file import FileStore
+
+    if argument == "fork" and not hasattr(os, "fork"):
+        pytest.skip("this system does not fork")
+    path = tmp_path / "known.json"
+    run = subprocess.run(
+        [sys.executable, "-c", EVALUATING, str(path), argument],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
+    assert (run.returncode, run.stderr) == (0, "")
+    assert [history.evaluations for _, history in FileStore(path).items()] == [10]
+
+
 def test_no_thread_is_started_before_it_is_needed(front: Front) -> None:
     """Importing and opening a store start nothing."""
     assert front._thread is None

@@ -7,6 +7,7 @@ import gc
 import pickle
 import re
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from django.core.signals import request_finished, request_started
 
 import autoprefetch
 from autoprefetch import auto, override, report
+from autoprefetch.learn.given import Given
 from autoprefetch.learn.histories import History
 from autoprefetch.learn.profiles import Profile, Usage, is_derived
 from autoprefetch.observe.callsites import CallSite, location_of
@@ -339,7 +341,7 @@ def test_news_are_told_once_until_they_are_taken():
     """Ten loads in a row are one message, not ten."""
     news: list[Recording] = []
     found = recording(news)
-    found.entered((), 10)
+    found.tally.entered((), 10)
     found.evaluated(10, 1, 0)
     for _ in range(10):
         found.loaded(("author",), lambda: "here")
@@ -352,7 +354,7 @@ def test_news_are_told_once_until_they_are_taken():
 def test_what_was_taken_is_not_handed_over_again():
     """Two takes add up to the whole."""
     found = recording([])
-    found.entered((), 10)
+    found.tally.entered((), 10)
     found.evaluated(10, 1, 0)
     for _ in range(4):
         found.loaded(("author",), lambda: "here")
@@ -365,6 +367,39 @@ def test_what_was_taken_is_not_handed_over_again():
     assert whole.usages["author",] == Usage(evaluations=1, offered=10, loads=7, first_access="here")
     assert (whole.evaluations, whole.rows) == (1, 10)
     assert found.take() == Profile()
+
+
+def test_an_evaluation_that_loads_nothing_has_only_counts_to_hand_over():
+    """They are the sums that the whole profile of it would have."""
+    first, second = recording([]), recording([])
+    for found in (first, second):
+        found.tally.entered((), 10)
+        found.evaluated(10, 1, 0)
+    counts = first.take_counts()
+    assert counts is not None
+    assert Profile(**counts) == second.take()
+    assert first.take_counts() == {}
+
+
+@pytest.mark.parametrize(
+    "show",
+    [
+        lambda found: found.loaded(("author",), lambda: "here"),
+        lambda found: found.read({(): frozenset({"title"})}),
+        lambda found: found.timing.alone(("author",), 0.1),
+        lambda found: found.loads({"select_related author": Given(1)}),
+        lambda found: found.loads_ahead(frozenset({("author",)})),
+    ],
+    ids=["a lazy load", "columns", "times", "what the query loads", "what is loaded ahead"],
+)
+def test_whatever_else_an_evaluation_shows_is_no_mere_count(show: Callable[[Recording], None]):
+    """So it does not wait to be merged; and asking takes nothing away."""
+    first, second = recording([]), recording([])
+    for found in (first, second):
+        found.evaluated(10, 1, 0)
+        show(found)
+    assert first.take_counts() is None
+    assert first.take() == second.take()
 
 
 def test_the_place_is_asked_once():
@@ -384,7 +419,7 @@ def test_the_place_is_asked_once():
 def test_an_evaluation_with_a_plan_counts_as_warm():
     """Its queries are measured, its eager paths noted."""
     found = recording([], frozenset({("author",)}))
-    found.entered((), 10)
+    found.tally.entered((), 10)
     found.evaluated(10, 1, 0)
     taken = found.take()
     assert (taken.warm, taken.warm_queries) == (1, 1)
@@ -394,7 +429,7 @@ def test_an_evaluation_with_a_plan_counts_as_warm():
 def test_what_loads_is_told_apart_from_what_really_ran():
     """`loaded` counts what plain Django would load, `ran` the queries that were sent."""
     found = recording([], frozenset({("author",)}))
-    found.entered((), 10)
+    found.tally.entered((), 10)
     found.evaluated(10, 1, 2)
     for _ in range(10):
         found.loaded(("tags",), lambda: "here")

@@ -189,7 +189,7 @@ def run(function: Callable[[Vocabulary], None], using: str, settings: dict[str, 
         is_consistent = not is_changed or constraints_hold(using)
     quarantined = tuple(site.quarantined for site in autoprefetch.report().call_sites if site.quarantined)
     statements = tuple(map(without_values, queries.statements))
-    unused = sum(len(recording.unused()) for recording in recordings)
+    unused = sum(len(recording.tally.unused()) for recording in recordings)
     sites = tuple(sites_since(before))
     return Run(vocabulary.shown, error, tables, statements, quarantined, sites, is_consistent, unused)
 
