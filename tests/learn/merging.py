@@ -36,6 +36,7 @@ def main(setting: dict[str, object], deltas: int) -> None:
         front.merge(
             f"site {number % SITES}", History.of(Profile(1, 16, 1, usages=usages, written={"t": 1}), number % 3)
         )
+    front.flush()  # for as long as it takes; the end of a process waits some seconds only
     front.close()
 
 
