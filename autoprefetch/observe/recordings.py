@@ -271,7 +271,8 @@ class Recording:
         return taken
 
     def _add(self, name: str, count: int) -> None:
-        self._sums[name] = self._sums.get(name, 0) + count
+        sums = self._sums  # looked up once: another thread may be about to hand them over
+        sums[name] = sums.get(name, 0) + count
 
     def _take_sums(self) -> dict[str, Any]:
         sums, self._sums = self._sums, {}

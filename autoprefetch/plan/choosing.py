@@ -80,6 +80,8 @@ class _Level:
 
 @dataclass(frozen=True, slots=True)
 class _Planner:
+    """Chooses for one plan; without these words `dataclass` would make some from the signature, which takes long."""
+
     profile: Profile
     sizes: Mapping[Path, Sizes]
     form: Form
