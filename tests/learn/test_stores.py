@@ -28,7 +28,7 @@ from autoprefetch.learn.given import Given
 from autoprefetch.learn.histories import ERA, KEPT, UNKNOWN, History
 from autoprefetch.learn.profiles import Profile, Usage
 from autoprefetch.learn.stores import SharedStore
-from autoprefetch.learn.stores.file import FileStore
+from autoprefetch.learn.stores.file import FileStore, entries, text_of
 from autoprefetch.learn.times import Times
 from autoprefetch.observe.callsites import Frames, Location, call_site
 from tests import databases
@@ -520,6 +520,16 @@ def test_any_order_and_grouping_of_merges_gives_the_same(deltas: list[History], 
 def test_a_history_survives_its_encoding(history: History) -> None:
     """By way of JSON."""
     assert decoded(json.loads(json.dumps(encoded(history)))) == history
+
+
+@given(histories)
+def test_a_history_survives_the_text_of_a_file(history: History) -> None:
+    """What is known of the rows themselves, whose path is empty, too."""
+    assert entries(text_of({"a": history}), _none_left_out) == {"a": history}
+
+
+def _none_left_out(key: str, reason: str) -> None:
+    raise AssertionError(key, reason)
 
 
 @given(paths)

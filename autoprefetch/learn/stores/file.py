@@ -231,4 +231,4 @@ def entries(text: str, left_out: Callable[[str, str], None]) -> Known:
 
 
 def _without_end(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    return {key: value for key, value in pairs if key}
+    return {key: value for key, value in pairs if key or value != {}}  # "" is also the path of the rows themselves
