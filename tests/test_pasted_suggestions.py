@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import autoprefetch
-from autoprefetch import conf
+from autoprefetch import conf, override
 from autoprefetch.advise.fixes import fixes_for
 from autoprefetch.advise.patching import patched
 from autoprefetch.advise.proposing import proposals
@@ -804,3 +804,141 @@ def test_whether_any_is_asked_by_the_key_that_the_rows_refer_to(load: Any, datab
     plain, _ = learned(load(source))
     by_hand, *_ = runs(load(with_edits(source, only_suggestion())).view, 0)
     assert (by_hand.outcome, by_hand.queries) == (plain.outcome, 1)
+
+
+#: name: (the models, the queryset, what is taken of each row, the reason)
+UNWRITTEN = {
+    "an aggregation": (
+        "Author",
+        "Author.objects.annotate(total=Sum('books__pages')).order_by('pk')",
+        "row.total, row.contributions.count()",
+        "the query aggregates what is joined to it",
+    ),
+    "a filter over a to-many relation": (
+        "Author",
+        "Author.objects.filter(books__pages__gt=100).order_by('pk')",
+        "row.books.count()",
+        "the query joins a to-many relation",
+    ),
+    "distinct rows": ("Author", "Author.objects.distinct()", "row.books.count()", "distinct() would compare"),
+    "a raw query": (
+        "Author",
+        "Author.objects.raw('SELECT * FROM library_author ORDER BY id')",
+        "row.books.count()",
+        "it is a raw query",
+    ),
+    "a combined query": (
+        "Author",
+        "Author.objects.order_by().filter(pk__lt=4).union(Author.objects.order_by().filter(pk__gt=5)).order_by('id')",
+        "row.books.count()",
+        "combined queries take no annotation",
+    ),
+    "a combined query, and a slice of each": (
+        "Author",
+        "Author.objects.order_by().filter(pk__lt=4).union(Author.objects.order_by().filter(pk__gt=5)).order_by('id')",
+        "[b.title for b in row.books.order_by('-pages', 'pk')[:2]]",
+        "combined queries take no prefetch",
+    ),
+    "a slice behind a call": ("Author", "top()", "row.books.count()", "a slice cannot be ordered any more"),
+    "a default manager of its own": ("Branch", "Branch.objects.order_by('pk')", "row.shelves.count()", "library.Shelf"),
+    "pairs that may repeat": (
+        "Book",
+        "Book.objects.order_by('pk')",
+        "row.contributors.count()",
+        "library.Contribution may have the same pair more than once",
+    ),
+    "a table that is written to": (
+        "Book",
+        "Book.objects.order_by('pk')",
+        "(row.copies.count(), bool(row.copies.create(supplier_id=1)), row.copies.count())[::2]",
+        "",
+    ),
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("case", UNWRITTEN)
+def test_what_might_be_another_answer_is_not_written(case: str, load: Any) -> None:
+    """What is pasted and what `fix` writes give what the view gave; where something else is advised, it says why."""
+    models, queryset, taken, reason = UNWRITTEN[case]
+    module = load(
+        f"{HEAD}from django.db import transaction\nfrom django.db.models import Sum\n"
+        f"from tests.library.models import {models}, Contribution, Book\n\n\n"
+        f"def top():\n    return {models}.objects.all()[:3]\n\n\n"
+        "def view():\n"
+        "    found = []\n"
+        "    with transaction.atomic():\n"
+        "        Contribution.objects.bulk_create(\n"
+        "            Contribution(book_id=b.pk, author_id=b.author_id, role='again', position=9)\n"
+        "            for b in Book.objects.all()[:5]\n"
+        "        )\n"
+        f"        for row in auto({queryset}):\n"
+        f"            found.append([{taken}])\n"
+        "        transaction.set_rollback(True)\n"
+        "    return found\n\n\nUSED = Sum\n"
+    )
+    learned(module)
+    proposed = proposals({standing.site.key: history for standing, history in engine.known()}, conf.current())
+    assert not any("Count(" in one.suggestion.code or one.suggestion.edits for one in proposed)
+    for made in (*autoprefetch.suggestions(), *(one.suggestion for one in proposed)):
+        assert "Count(" not in made.code
+        assert not made.edits
+        if made.code and reason:
+            assert any(reason in note for note in made.notes)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("queryset", "taken", "name"),
+    [
+        ("Book.objects.annotate(copies_count=Value(7))", "row.copies_count, row.copies.count()", "copies_count_"),
+        (
+            "Book.objects.prefetch_related(Prefetch('copies', to_attr='prefetched_copies'))",
+            "len(row.prefetched_copies), [c.pk for c in row.copies.order_by('-pk')[:2]]",
+            "prefetched_copies_",
+        ),
+    ],
+)
+def test_an_attribute_that_the_query_gives_already_keeps_its_name(
+    queryset: str, taken: str, name: str, load: Any
+) -> None:
+    """The advice takes another one."""
+    source = module_for("Book", queryset, f"({taken})", "Prefetch, Value")
+    plain, _ = learned(load(source))
+    suggestion = only_suggestion()
+    assert [edit.name for edit in suggestion.edits] == [name]
+    by_hand, *_ = runs(load(with_edits(source, suggestion)).view, 0)
+    assert by_hand.outcome == plain.outcome
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("how", ["argument", "comment", "setting"])
+def test_a_derived_query_that_is_to_stay_lazy_is_not_written(how: str, load: Any) -> None:
+    """Whoever says so; and `auto()` is not kept for it."""
+    ignore = ", ignore=('copies',)" if how == "argument" else ""
+    comment = "  # autoprefetch: ignore[copies] it is small" if how == "comment" else ""
+    module = load(
+        f"{HEAD}from tests.library.models import Book\n\n\n"
+        "def view():\n"
+        f"    books = auto(Book.objects.all(){ignore}){comment}\n"
+        "    return [(str(book.author), book.copies.count()) for book in books]\n"
+    )
+    with override(IGNORE=["library.Book.copies"] if how == "setting" else []):
+        learned(module)
+        suggestion = only_suggestion()
+        [proposal] = proposals({standing.site.key: known for standing, known in engine.known()}, conf.current())
+    for made in (suggestion, proposal.suggestion):
+        assert made.code == 'Book.objects.all().select_related("author")'
+        assert (made.edits, made.left) == ((), ())
+
+
+@pytest.mark.django_db
+def test_an_annotation_is_no_query_of_its_own(load: Any) -> None:
+    """What is predicted is what the code runs."""
+    source = module_for("Book", "Book.objects.all()", "(row.copies.count(), row.tags.count(), row.copies.exists())")
+    module = load(source)
+    runs(module.view, 1)
+    suggestion = only_suggestion()
+    assert (suggestion.queries_after, suggestion.measured) == (1, False)
+    by_hand, *_ = runs(load(with_edits(source, suggestion)).view, 0)
+    assert by_hand.queries == 1

@@ -26,6 +26,7 @@ from autoprefetch.learn.histories import History
 from autoprefetch.learn.profiles import Path, Profile, Usage, is_derived
 from autoprefetch.observe.callsites import Location
 from autoprefetch.orm.derivations import shape_of_chain
+from autoprefetch.plan.choosing import Choices, stays_lazy
 from autoprefetch.plan.forms import Form, target_of
 from autoprefetch.plan.plans import Branch, Plan
 from autoprefetch.plan.relations import Relation, relation
@@ -43,8 +44,8 @@ class Advised:
         origin: where `auto()` is called; with `SCOPE`, what evaluates; None where nobody knows.
         manager: the name of the manager where a model class was given to `auto()`, else "".
         by_scope: whether nobody called `auto()`.
-        ordering: what its rows are ordered by because their model says so.
-        deferred: columns of its model that the caller does not load (attnames).
+        form: how its queryset is written, where that is known.
+        choices: what the settings and people say about planning.
         below: returns what is joined to a derived query, given its path, its relation and its queryset.
     """
 
@@ -52,8 +53,8 @@ class Advised:
     origin: Location | None
     manager: str
     by_scope: bool
-    ordering: Sequence[Any]
-    deferred: frozenset[str]
+    form: Form | None
+    choices: Choices
     below: Callable[[Path, Relation, Any], tuple[Branch, ...]]
 
 
@@ -65,9 +66,8 @@ def advised(standing: Standing) -> Advised:
         return plan.branches if plan else ()
 
     site, mark = standing.site, standing.mark
-    form = standing.form
-    deferred = form.deferred if form is not None else frozenset()
-    return Advised(site.name, site.origin, mark.manager, mark.by_scope, ordering_of(form), deferred, below)
+    choices = planning.choices(standing, conf.current())
+    return Advised(site.name, site.origin, mark.manager, mark.by_scope, standing.form, choices, below)
 
 
 def ordering_of(form: Form | None) -> Sequence[Any]:
@@ -154,10 +154,12 @@ def suggestion(
         expression=source.expression if source else "",
         names=names_at(site.origin) if site.origin is not None else {},
         manager=site.manager if source else "",
-        ordering=site.ordering,
+        ordering=ordering_of(site.form),
+        form=site.form,
+        ignored=frozenset(path for path in profile.usages if stays_lazy(site.choices, plan.model, path)),
         derived=derived_queries(site, profile, plan.model),
         notes=((built_note(totals),) if site.by_scope else ())
-        + notes(plan.model, totals, profile.usages, site.deferred),
+        + notes(plan.model, totals, profile.usages, site.form.deferred if site.form is not None else frozenset()),
         evaluations=totals.observed,
         times=totals.times,
     )

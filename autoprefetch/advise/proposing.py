@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db.models import Model
 
-from autoprefetch.advise.advising import Advised, accessor_of, derived_from, ordering_of, queryset_of, suggestion
+from autoprefetch.advise.advising import Advised, accessor_of, derived_from, queryset_of, suggestion
 from autoprefetch.advise.foreseeing import model_of, written_as
 from autoprefetch.advise.keys import label_of, name_of, place_of
 from autoprefetch.advise.locating import NotLocatedError, chain_at
@@ -94,11 +94,12 @@ def _proposal(key: str, history: History, config: Config, named: Named, alike: S
         return None
     manager = _manager(location, source) if location is not None and source is not None else ""
     ignore = source.ignore if source is not None else ()
+    choices = planning.foreseen_choices(history, config, ignore)
     profile, below = _with_places(history.profile, model), partial(_below, history, config)
     # Advice is for one way to write the queryset: where there are several, for that which gives most of it.
     made = [
         suggestion(
-            Advised(name, location, manager, by_scope, ordering_of(form), form.deferred, below),
+            Advised(name, location, manager, by_scope, form, choices, below),
             planning.foreseen(history, form, config, ignore),
             profile,
             history,

@@ -14,7 +14,7 @@ from autoprefetch.plan.relations import Kind
 def aggregated(writer: Writer, query: DerivedQuery, model: type[Model]) -> Change | None:
     """Write `aggregate()` of a relation of the root model as subqueries, which no other join multiplies."""
     if reason := why_not(query):
-        writer.unwritten.append(f"{query.chain.text} at {query.place} stays as it is: {reason}.")
+        writer.leave(query, reason)
         return None
     chain, methods, values = query.chain, "", {}
     for aggregate in chain.aggregates:

@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 from textwrap import indent
 from typing import Any
 
-from django.db.models import Model
 from django.db.models.constants import LOOKUP_SEP
 
+from autoprefetch.advise.derived import changes_for
 from autoprefetch.advise.removing import Removal
 from autoprefetch.advise.savings import Basis, saving
-from autoprefetch.advise.subqueries import aggregated
 from autoprefetch.advise.tables import counted
 from autoprefetch.advise.writing import Change, DerivedQuery, Edit, Writer, quoted
 from autoprefetch.learn.profiles import Path, Profile
 from autoprefetch.learn.times import Times
 from autoprefetch.plan.choosing import IGNORED
 from autoprefetch.plan.costs import REPEATED, share_of_use
+from autoprefetch.plan.forms import Form
 from autoprefetch.plan.plans import Method, Plan
 
 _LONG = 100
@@ -160,6 +160,8 @@ def suggestion_for(
     names: Mapping[str, Any],
     manager: str = "",
     ordering: Sequence[Any] = (),
+    form: Form | None = None,
+    ignored: frozenset[Path] = frozenset(),
     derived: tuple[DerivedQuery, ...] = (),
     notes: Sequence[str] = (),
     evaluations: float = 0,
@@ -176,6 +178,8 @@ def suggestion_for(
         names: what the module of the call site has bound, so that only missing imports are named.
         manager: the name of the manager where the expression is a model class, else "".
         ordering: what the rows are ordered by because their model says so, and for no other reason.
+        form: how the queryset is written, where that is known.
+        ignored: the paths that are to stay lazy.
         derived: the derived queries that can be written as code.
         notes: what else to know before pasting.
         evaluations: those that all of this was learned from.
@@ -186,7 +190,9 @@ def suggestion_for(
     """
     # A slice can be ordered no more.
     writer = Writer(names, [None] if ordering and expression.endswith("]") else ordering, _loaded(plan))
-    changes = [change for query in derived if (change := _change(writer, query, plan.model)) is not None]
+    form = form or Form(plan.model)
+    writer.taken |= form.gives
+    changes = changes_for(writer, [query for query in derived if query.path not in ignored], form, profile)
     if plan.is_empty and not changes:
         return None
     written = {change.path for change in changes}
@@ -198,7 +204,8 @@ def suggestion_for(
     ]
     measured = profile.measured_queries
     before = round(profile.plain_queries)
-    after = round(measured if measured is not None else predicted_queries(plan, profile, derived))
+    prefetches = sum(1 for change in changes if change.prefetch)
+    after = round(measured if measured is not None else predicted_queries(plan, profile, derived, prefetches))
     paths = plan.eager_paths() | {query.path for query in derived}
     saved = saving(max(before - after, 0), profile, times, _covered(plan, profile, derived), _queried(plan, changes))
     return Suggestion(
@@ -215,16 +222,11 @@ def suggestion_for(
         notes=(*notes, *_notes(plan), *writer.unwritten),
         evaluations=round(evaluations),
         used=min((share_of_use(profile, path) for path in paths if path in profile.usages), default=0.0),
-        left=_left(plan, profile, derived),
+        left=_left(plan, profile, derived, ignored),
         methods=(f".{manager}", *methods) if manager else tuple(methods),
         saved_seconds=saved.seconds,
         basis=saved.basis,
     )
-
-
-def _change(writer: Writer, query: DerivedQuery, model: type[Model]) -> Change | None:
-    aggregates = query.chain.ending == "aggregate"
-    return aggregated(writer, query, model) if aggregates else writer.derived(query, model)
 
 
 def _loaded(plan: Plan) -> frozenset[Path]:
@@ -232,13 +234,13 @@ def _loaded(plan: Plan) -> frozenset[Path]:
     return frozenset(branch.path for branch in plan.walk() if branch.method is not Method.LAZY)
 
 
-def _left(plan: Plan, profile: Profile, derived: tuple[DerivedQuery, ...]) -> tuple[str, ...]:
+def _left(plan: Plan, profile: Profile, derived: tuple[DerivedQuery, ...], ignored: frozenset[Path]) -> tuple[str, ...]:
     """Return what is loaded more than once in an evaluation and not in the code, but for what is ignored.
 
     That is not batched by `auto()` either.
     """
-    ignored = {branch.path for branch in plan.walk() if branch.reason == IGNORED}
-    covered = _loaded(plan) | _below(profile, derived) | ignored
+    lazy = {branch.path for branch in plan.walk() if branch.reason == IGNORED}
+    covered = _loaded(plan) | _below(profile, derived) | lazy | ignored
     loads = {path: profile.loads_per_evaluation(path) for path in profile.usages.keys() - covered}
     return tuple(sorted(LOOKUP_SEP.join(path) for path, often in loads.items() if often > REPEATED))
 
@@ -260,10 +262,17 @@ def _queried(plan: Plan, changes: Iterable[Change]) -> frozenset[Path]:
     return frozenset(prefetched | {change.path for change in changes if change.prefetch})
 
 
-def predicted_queries(plan: Plan, profile: Profile, derived: tuple[DerivedQuery, ...] = ()) -> float:
-    """Predict what one evaluation runs under a plan, with derived queries batched (queries)."""
+def predicted_queries(plan: Plan, profile: Profile, derived: tuple[DerivedQuery, ...] = (), queried: int = 0) -> float:
+    """Predict what one evaluation runs under a plan (queries).
+
+    Args:
+        plan: what is loaded ahead.
+        profile: the counts behind it.
+        derived: the derived queries that are not asked row by row any more.
+        queried: how many of them take a query of their own; annotations take none.
+    """
     eager = _covered(plan, profile, derived)
-    prefetches = sum(1 for branch in plan.walk() if branch.method is Method.PREFETCH) + len(derived)
+    prefetches = sum(1 for branch in plan.walk() if branch.method is Method.PREFETCH) + queried
     lazy = sum(profile.loads_per_evaluation(path) for path in profile.usages if path not in eager)
     return profile.own_queries_each + prefetches + lazy
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import Count, Exists, Manager, Model, OuterRef, Prefetch
+from django.db.models import Manager, Model, OuterRef, Prefetch
 from django.db.models.constants import LOOKUP_SEP
 
 from autoprefetch.advise.chains import Chain
@@ -173,10 +173,12 @@ class Writer:
         self.imports.add(f"from {module} import {name} as {alias}")
         return alias
 
-    def derived(self, query: DerivedQuery, model: type[Model]) -> Change | None:
-        """Write a derived query as a prefetch to an attribute of its own, or as an annotation."""
-        if query.chain.ending in ("count", "exists"):
-            return self.of_loaded(query) or self.annotation(query, model)
+    def leave(self, query: DerivedQuery, reason: str) -> None:
+        """Take note that a derived query is not written, and why."""
+        self.unwritten.append(f"{query.chain.text} at {query.place} stays as it is: {reason}.")
+
+    def prefetched(self, query: DerivedQuery, model: type[Model]) -> Change:
+        """Write a derived query as a prefetch to an attribute of its own."""
         owner = target_of(model, query.path[:-1]) or model
         name = free_name(owner, f"prefetched_{query.relation.name}", self.taken)
         lookup = LOOKUP_SEP.join((*query.path[:-1], query.relation.name))
@@ -200,26 +202,6 @@ class Writer:
             return None
         told = "len" if query.chain.ending == "count" else "bool"
         return Change(query.path, edit_of(query, f"{told}({query.chain.receiver}.{name}.all())", ""))
-
-    def annotation(self, query: DerivedQuery, model: type[Model]) -> Change | None:
-        """Write `count()` or `exists()` of a relation of the root model as an annotation."""
-        known = query.relation
-        if len(query.path) > 1 or query.chain.tail not in ("", ".all()"):
-            return None
-        if query.chain.ending == "count":
-            if not all(isinstance(part, str) for part in self.ordering):
-                return None  # an expression, whose code is not known
-            self.is_grouped = True
-            name = free_name(model, f"{known.name}_count", self.taken)
-            value = f"{self.imported('django.db.models', 'Count', Count)}({quoted(known.query_name)}, distinct=True)"
-        elif known.kind is Kind.REVERSE_FOREIGN_KEY:
-            name = free_name(model, f"has_{known.name}", self.taken)
-            exists = self.imported("django.db.models", "Exists", Exists)
-            value = f"{exists}({self.of_parent(known)})"
-        else:
-            return None
-        edit = edit_of(query, f"{query.chain.receiver}.{name}", name)
-        return Change(query.path, edit, method=f".annotate({name}={value})")
 
     def of_parent(self, known: Relation) -> str:
         """Write the rows that a reverse foreign key leads to, within a subquery of their parents."""

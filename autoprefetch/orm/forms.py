@@ -11,6 +11,7 @@ from django.db import connections, router
 from django.db.models import F, Model, OrderBy, Prefetch, QuerySet
 from django.db.models.constants import LOOKUP_SEP
 from django.db.models.expressions import Col, RawSQL
+from django.db.models.fields.reverse_related import ForeignObjectRel
 from django.db.models.lookups import Exact
 from django.db.models.query import MAX_GET_RESULTS, ModelIterable, RawQuerySet
 from django.db.models.sql.where import AND, ExtraWhere
@@ -56,7 +57,9 @@ def form_of(queryset: Any, targets: frozenset[type[Model]] = frozenset()) -> For
     """
     prefetched = frozenset(_prefetched(queryset)) if queryset._prefetch_related_lookups else _NOTHING
     if isinstance(queryset, RawQuerySet):
-        return Form(cast("type[Model]", queryset.model), no_joins="it is a raw query", prefetched=prefetched)
+        raw, gives = "it is a raw query", frozenset(_given_to(queryset))
+        model = cast("type[Model]", queryset.model)
+        return Form(model, no_joins=raw, no_annotations=raw, prefetched=prefetched, gives=gives)
     query, model = queryset.query, queryset.model
     names, is_defer = query.deferred_loading
     nested = bool(names) and any(LOOKUP_SEP in name for name in names)
@@ -65,6 +68,7 @@ def form_of(queryset: Any, targets: frozenset[type[Model]] = frozenset()) -> For
         model=model,
         no_joins=_no_joins(queryset, nested),
         no_prefetches="combined queries take no prefetch" if query.combinator else "",
+        no_annotations=_no_annotations(query),
         ordering=tuple(_ordering(query)),
         is_ordered_by_model=_is_ordered_by_model(query),
         fixed=fixed,
@@ -75,7 +79,17 @@ def form_of(queryset: Any, targets: frozenset[type[Model]] = frozenset()) -> For
         names_columns=bool(names) and not is_defer,
         deferred=_deferred(model, frozenset(names), is_defer) if names else _NOTHING,
         elsewhere=frozenset(t._meta.label for t in targets if router.db_for_read(t) != queryset.db),
+        gives=frozenset(_given_to(queryset)) if query.annotations or queryset._prefetch_related_lookups else _NOTHING,
     )
+
+
+def _given_to(queryset: Any) -> Iterator[str]:
+    """Yield the attributes that the caller has a queryset give its rows."""
+    if not isinstance(queryset, RawQuerySet):
+        yield from queryset.query.annotations
+    for lookup in queryset._prefetch_related_lookups:
+        if isinstance(lookup, Prefetch) and lookup.to_attr:
+            yield str(lookup.to_attr)
 
 
 def _no_joins(queryset: QuerySet[Any], nested: bool) -> str:
@@ -101,6 +115,29 @@ def _no_joins_by_columns(queryset: QuerySet[Any], nested: bool) -> str:
     if not connections[queryset.db].features.supports_foreign_keys:
         return "the database has no foreign keys"
     return ""
+
+
+def _no_annotations(query: Any) -> str:
+    """Say why nothing may be counted for each row within the query itself."""
+    if query.combinator:
+        return "combined queries take no annotation"
+    if query.select_for_update:
+        return "select_for_update() locks no rows that are grouped"
+    if query.distinct:
+        return "distinct() would compare the annotation"
+    if query.group_by is not None:
+        return "the query aggregates what is joined to it, and would what is joined for the annotation"
+    if any(_is_to_many(join) for join in query.alias_map.values()):
+        return "the query joins a to-many relation, whose rows the annotation would be counted by"
+    if query.extra or query.extra_tables or has_raw(query):
+        return "extra() may name columns that a join makes ambiguous"
+    is_sliced = query.is_sliced and _is_ordered_by_model(query)
+    return "a slice cannot be ordered any more, and a count loses the ordering of the model" if is_sliced else ""
+
+
+def _is_to_many(join: Any) -> bool:
+    field = getattr(join, "join_field", None)
+    return isinstance(field, ForeignObjectRel) and not field.one_to_one
 
 
 def has_raw(query: Any) -> bool:

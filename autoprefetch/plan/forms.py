@@ -20,6 +20,7 @@ class Form:
         model: the model of its rows.
         no_joins: why no join may be added; "" when one may.
         no_prefetches: why no prefetch may be added; "" when one may.
+        no_annotations: why no annotation may be added, in advice; "" when one may.
         ordering: attribute names that the rows are ordered by, as far as they are plain columns of the model.
         is_ordered_by_model: whether the rows are in the ordering that their model has by default.
         fixed: columns that a filter holds at one value (attnames).
@@ -30,11 +31,13 @@ class Form:
         names_columns: whether `only()` names what is loaded; Django then joins no reverse one-to-one relation.
         deferred: columns that are not loaded (attnames).
         elsewhere: labels of models that the routers read from another database.
+        gives: attributes that the caller has it give the rows: annotations, and prefetches to an attribute.
     """
 
     model: type[Model]
     no_joins: str = ""
     no_prefetches: str = ""
+    no_annotations: str = ""
     ordering: tuple[str, ...] = ()
     is_ordered_by_model: bool = False
     fixed: frozenset[str] = frozenset()
@@ -45,6 +48,7 @@ class Form:
     names_columns: bool = False
     deferred: frozenset[str] = frozenset()
     elsewhere: frozenset[str] = frozenset()
+    gives: frozenset[str] = frozenset()
 
     def is_totally_ordered(self, known: frozenset[str] = frozenset()) -> bool:
         """Tell whether no two rows compare equal in the ordering, so that it allows one sequence only.

@@ -22,8 +22,12 @@ _FLAGS = {
     "reaches into a relation": "is_partial",
     "names columns": "names_columns",
 }
-_REASONS = {"takes no join": "no_joins", "takes no prefetch": "no_prefetches"}
-_NAMES = {"defers": "deferred", "elsewhere": "elsewhere"}
+_REASONS = {
+    "takes no join": "no_joins",
+    "takes no prefetch": "no_prefetches",
+    "takes no annotation": "no_annotations",
+}
+_NAMES = {"defers": "deferred", "elsewhere": "elsewhere", "gives": "gives"}
 _PATHS = {"joins": "joined", "prefetches": "prefetched"}
 
 assert {f.name for f in fields(Form)} == {  # whatever is added to a form has to be told here

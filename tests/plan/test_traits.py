@@ -26,10 +26,12 @@ QUERYSETS: dict[str, Any] = {
         Prefetch("tags__books")
     ),
     "ordered; defers pages": lambda: Book.objects.order_by("pk").defer("pages"),
-    "takes no join: distinct() would compare the joined columns": lambda: Book.objects.order_by("title").distinct(),
-    "ordered; takes no join: an aggregation would group by the joined columns": lambda: Author.objects.order_by(
-        "pk"
-    ).annotate(n=Count("books")),
+    "takes no join: distinct() would compare the joined columns; "
+    "takes no annotation: distinct() would compare the annotation": lambda: Book.objects.order_by("title").distinct(),
+    "ordered; takes no join: an aggregation would group by the joined columns; takes no annotation: "
+    "the query aggregates what is joined to it, and would what is joined for the annotation; gives n": lambda: (
+        Author.objects.order_by("pk").annotate(n=Count("books"))
+    ),
 }
 
 

@@ -1,0 +1,64 @@
+"""Annotations: what is counted for each row, as an annotation of its queryset."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Count, Exists, Model
+from django.db.models.manager import BaseManager
+
+from autoprefetch.advise.writing import Change, DerivedQuery, Writer, edit_of, free_name, quoted
+from autoprefetch.plan.forms import unique_keys
+from autoprefetch.plan.relations import Kind, Relation
+
+
+def annotated(writer: Writer, query: DerivedQuery, model: type[Model]) -> Change | None:
+    """Write `count()` or `exists()` of a relation of the root model as an annotation."""
+    known = query.relation
+    if len(query.path) > 1 or query.chain.tail not in ("", ".all()"):
+        return None
+    if query.chain.ending == "exists":
+        return _exists(writer, query, model) if known.kind is Kind.REVERSE_FOREIGN_KEY else None
+    if reason := _why_not_counted(known, model):
+        writer.leave(query, reason)
+        return None
+    if not all(isinstance(part, str) for part in writer.ordering):
+        return None  # an expression, whose code is not known
+    writer.is_grouped = True
+    name = free_name(model, f"{known.name}_count", writer.taken)
+    value = f"{writer.imported('django.db.models', 'Count', Count)}({quoted(known.query_name)}, distinct=True)"
+    return _change(query, name, value)
+
+
+def _exists(writer: Writer, query: DerivedQuery, model: type[Model]) -> Change:
+    name = free_name(model, f"has_{query.relation.name}", writer.taken)
+    exists = writer.imported("django.db.models", "Exists", Exists)
+    return _change(query, name, f"{exists}({writer.of_parent(query.relation)})")
+
+
+def _change(query: DerivedQuery, name: str, value: str) -> Change:
+    edit = edit_of(query, f"{query.chain.receiver}.{name}", name)
+    return Change(query.path, edit, method=f".annotate({name}={value})")
+
+
+def _why_not_counted(known: Relation, model: type[Model]) -> str:
+    """Say why the related rows are not what `Count` of a relation counts; "" where they are."""
+    target: Any = known.target
+    if type(target._default_manager).get_queryset is not BaseManager.get_queryset:
+        return f"the default manager of {target._meta.label} has a queryset of its own"
+    if known.kind is Kind.MANY_TO_MANY and (through := _repeating(known, model)):
+        return f"{through} may have the same pair more than once, and Count counts it once"
+    return ""
+
+
+def _repeating(known: Relation, model: type[Model]) -> str:
+    """Return the model that a many-to-many relation goes through, if it may hold a pair twice; else ""."""
+    for found in model._meta.get_fields():
+        if not found.many_to_many or known.query_name != found.name:
+            continue
+        field: Any = found.remote_field if found.auto_created else found
+        through = field.remote_field.through
+        ends = [through._meta.get_field(name) for name in (field.m2m_field_name(), field.m2m_reverse_field_name())]
+        pair = {end.attname for end in ends}
+        return "" if any(key <= pair for key in unique_keys(through)) else str(through._meta.label)
+    return known.owner  # it is not found, so nothing is known of it
