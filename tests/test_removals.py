@@ -125,6 +125,8 @@ def test_a_prefetch_that_nobody_uses_is_measured() -> None:
     assert one.seconds > 0
     assert one.rows == 3
     assert only().saved_queries == 3
+    assert only().saved_seconds == one.seconds
+    assert f"saves 3 queries and {one.seconds * 1000:.1f} ms in each (measured)" in only().evidence
 
 
 def test_an_annotation_that_nobody_reads_is_advised_away() -> None:

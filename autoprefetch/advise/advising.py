@@ -16,6 +16,7 @@ from autoprefetch.advise.columns import notes
 from autoprefetch.advise.loops import is_read_at_once
 from autoprefetch.advise.removing import Removal, removals
 from autoprefetch.advise.reports import CallSiteReport, decided
+from autoprefetch.advise.savings import Basis, worst
 from autoprefetch.advise.sources import Source, names_at, source_of
 from autoprefetch.advise.suggestions import Suggestion, suggestion_for
 from autoprefetch.advise.uses import unneeded
@@ -167,7 +168,11 @@ def suggestion(
     removed = () if site.by_scope else _removals(site, source, plan.model, history, alike)
     if not removed:
         return made
-    return replace(made or _nothing_to_add(site, plan, profile, totals, removed), removals=removed)
+    if made is None:
+        made = _nothing_to_add(site, plan, profile, totals, removed)
+    seconds = sum(removal.seconds for removal in removed)
+    basis = worst((made.basis, Basis.MEASURED))
+    return replace(made, removals=removed, saved_seconds=made.saved_seconds + seconds, basis=basis)
 
 
 def built_note(totals: Profile) -> str:
@@ -201,6 +206,7 @@ def _nothing_to_add(
         queries_after=round(before - sum(removal.queries for removal in removed)),
         measured=False,
         evaluations=round(totals.observed),
+        basis=Basis.MEASURED,
     )
 
 

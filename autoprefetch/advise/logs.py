@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 
 from autoprefetch.advise.suggestions import Suggestion
+from autoprefetch.advise.tables import counted
 
 SUGGESTION = "autoprefetch.suggestion"
 FAULT = "autoprefetch.fault"
@@ -136,7 +137,7 @@ def many_queries(
         similar: statements that repeat, without values, each with `sql`, `queries`, `seconds` and `sent_from`.
     """
     times = f"{database * 1000:.0f} ms of {seconds * 1000:.0f} ms"
-    ran = f"{queries} {'query' if queries == 1 else 'queries'}"
+    ran = counted(queries, "query", "queries")
     lines = [f"{view}: {ran}, {times}, where QUERY_THRESHOLD is {threshold}."]
     for group in similar:
         place = f" from {group['sent_from']}" if group["sent_from"] else ""

@@ -53,7 +53,7 @@ class Removal:
         seen = f"None of {counted(self.evaluations, 'evaluation')} that were inspected used it"
         rows = counted(self.rows, "row")
         if self.queries:
-            queries = f"{self.queries:.0f} {'query' if round(self.queries) == 1 else 'queries'}"
+            queries = counted(self.queries, "query", "queries")
             return f"{seen}; for {rows} it takes {queries} and {self.seconds * 1000:.1f} ms in each, as measured."
         what = "computes it for" if self.code.startswith(f".{ANNOTATION}(") else "joins it to"
         return f"{seen}; the database {what} {rows} in each."

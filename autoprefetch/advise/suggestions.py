@@ -78,7 +78,8 @@ class Suggestion:
     def evidence(self) -> str:
         """How sure it is, and what it saves, as a sentence."""
         seen = counted(self.evaluations, "evaluation")
-        saved = f"{self.saved_queries} queries and {self.saved_seconds * 1000:.1f} ms in each ({self.basis})"
+        queries = counted(self.saved_queries, "query", "queries")
+        saved = f"{queries} and {self.saved_seconds * 1000:.1f} ms in each ({self.basis})"
         return f"Learned from {seen}, of which {self.used:.0%} used it; saves {saved}."
 
     def as_text(self) -> str:

@@ -106,9 +106,9 @@ def _time(site: CallSiteReport) -> str:
     return f"{duration(site.saved.seconds)}, {site.saved.basis}"
 
 
-def counted(count: float, what: str) -> str:
+def counted(count: float, what: str, several: str = "") -> str:
     """Return how many there are of something, in words."""
-    return f"{count:.0f} {what}{'' if count == 1 else 's'}"
+    return f"{count:.0f} {what if round(count) == 1 else several or f'{what}s'}"
 
 
 def duration(seconds: float) -> str:

@@ -42,6 +42,7 @@ class Running:
         self.file = Path(getattr(config, "workerinput", {}).get(_SENT, file)) if file is not None else None
         self.name = config.getoption("--autoprefetch-file")  # as it was typed
         self.notes: list[str] = []
+        self.trouble = ""
         self.committed = self._read()
         self.findings = Findings()
         self.differences: list[Difference] = []
@@ -121,14 +122,24 @@ class Running:
         if self.is_worker:
             session.config.workeroutput[_SENT] = self.findings.as_text()  # type: ignore[attr-defined]
             return
-        if self.mode == LEARN and self.file is not None and self.findings.learned:
-            FileStore(self.file).merge_many(self.findings.learned)
+        if self.mode == LEARN and not self._is_kept() and exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if self.mode == CHECK:
             self.findings.is_whole &= exitstatus == pytest.ExitCode.OK and _has_run_all(session.config)
             found = heeding(differences(self.committed, self.findings.learned), conf.current(), self.committed)
             self.differences = [one for one in found if self.findings.is_whole or one.kind == NEW]
             if self.differences and exitstatus == pytest.ExitCode.OK:
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _is_kept(self) -> bool:
+        """Write what was learned, and tell whether that went well; what is wrong with the file is said at the end."""
+        if self.file is None or not self.findings.learned:
+            return True
+        try:
+            FileStore(self.file).merge_many(self.findings.learned)
+        except OSError as error:
+            self.trouble = str(error)
+        return not self.trouble
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print what was found, and the suggestions that save most."""
@@ -139,13 +150,18 @@ class Running:
     def _outcome(self) -> Iterator[str]:
         sites = counted(len(self.findings.learned), "call site")
         if self.mode == LEARN:
-            yield f"{sites} learned, {f'and added to {self.name}.' if self.file else 'and kept in no file.'}"
+            yield f"{sites} learned, {self._place()}."
         elif self.mode == CHECK:
             yield from self._checked(sites)
         else:
             compared, unlike = self.findings.compared, self.findings.unlike
             differ = f"{unlike} differ" if unlike else "none differs"
             yield f"{compared} evaluations and accesses of {sites} were compared with plain Django, and {differ}."
+
+    def _place(self) -> str:
+        if self.trouble:
+            return f"and lost, because {self.name} cannot be written ({self.trouble}): name another --autoprefetch-file"
+        return f"and added to {self.name}" if self.file else "and kept in no file"
 
     def _checked(self, sites: str) -> Iterator[str]:
         yield from (one.as_text() for one in self.differences)

@@ -163,6 +163,17 @@ def test_learn_adds_to_the_file(project: Project) -> None:
     assert values["totals"]["evaluations"] == 4
 
 
+def test_a_file_that_cannot_be_written_fails_the_run_and_is_named(project: Project) -> None:
+    """After the summary of the tests, and with the suggestions."""
+    project.write("taken", "a file, where a folder is wanted")
+    printed = project.pytest("--autoprefetch=learn --autoprefetch-file taken/known.json", code=1)
+    assert "3 passed" in printed
+    found = section(printed, "learn")
+    assert "1 call site learned, and lost, because taken/known.json cannot be written (" in found
+    assert "name another --autoprefetch-file." in found
+    assert "Traceback" not in printed
+
+
 def test_learn_needs_no_file(project: Project) -> None:
     """Then it prints the suggestions alone."""
     shown = section(project.pytest("--autoprefetch=learn"), "learn")
