@@ -942,3 +942,32 @@ def test_an_annotation_is_no_query_of_its_own(load: Any) -> None:
     assert (suggestion.queries_after, suggestion.measured) == (1, False)
     by_hand, *_ = runs(load(with_edits(source, suggestion)).view, 0)
     assert by_hand.queries == 1
+
+
+#: What a view does with each author, and how many lines there are to change.
+ASKED_AGAIN = {
+    "twice in a condition": ("row.books.count() and row.books.count()", "", 2),
+    "in another loop over other rows": ("row.books.count()", "other", 1),
+    "in a function of its own": ("asked(row)", "", 2),
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("case", ASKED_AGAIN)
+def test_what_is_asked_again_is_changed_at_each_line(case: str, load: Any) -> None:
+    """By what is logged, and by `fix`; the rows of another loop are none of this queryset."""
+    taken, other, lines = ASKED_AGAIN[case]
+    source = (
+        f"{HEAD}from django.db.models import Count\nfrom tests.library.models import Author\n\n\n"
+        "def asked(author):\n    if author.books.count() > 1:\n        return author.books.count()\n    return 0\n\n\n"
+        "def view():\n"
+        f"    found = [{taken} for row in auto(Author.objects.all())]\n"
+        + ("    found += [row.books.count() for row in Author.objects.all()[:2]]\n" if other else "")
+        + "    return found\n\n\nUSED = Count\n"
+    )
+    module = load(source)
+    plain, _ = learned(module)
+    assert len(only_suggestion().edits) == lines
+    written, *_ = runs(load(written_by_fix(module)).view, 0)
+    assert written.outcome == plain.outcome
+    assert written.queries == (4 if other else 1)

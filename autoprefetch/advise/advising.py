@@ -13,7 +13,8 @@ from autoprefetch import conf
 from autoprefetch.advise import logs
 from autoprefetch.advise.chains import Chain, chain_of
 from autoprefetch.advise.columns import notes
-from autoprefetch.advise.loops import is_read_at_once
+from autoprefetch.advise.locating import chain_at
+from autoprefetch.advise.loops import is_in_loop_over, is_read_at_once
 from autoprefetch.advise.removing import Removal, removals
 from autoprefetch.advise.reports import CallSiteReport, decided
 from autoprefetch.advise.savings import Basis, worst
@@ -24,7 +25,7 @@ from autoprefetch.advise.writing import DerivedQuery
 from autoprefetch.apply import planning
 from autoprefetch.apply.standing import Standing
 from autoprefetch.learn.histories import History
-from autoprefetch.learn.profiles import Path, Profile, Usage, is_derived
+from autoprefetch.learn.profiles import Path, Profile, Span, Usage, is_derived
 from autoprefetch.observe.callsites import Location
 from autoprefetch.orm.derivations import shape_of_chain
 from autoprefetch.plan.choosing import Choices, stays_lazy
@@ -93,7 +94,27 @@ def _derived_query(site: Advised, path: Path, usage: Usage, chain: Chain, model:
         return None
     is_ordered = chain.ending != "first" or queryset.ordered
     below = site.below(path, known, queryset)
-    return DerivedQuery(path, known, chain, usage.first_access, is_ordered, below, usage.built)
+    again = _asked_again(site, path, usage, chain, known)
+    return DerivedQuery(path, known, chain, usage.first_access, is_ordered, below, usage.built, again)
+
+
+def _asked_again(site: Advised, path: Path, usage: Usage, chain: Chain, known: Relation) -> tuple[Span, ...]:
+    """Return where else a function asks the same of its rows; of those of another loop it is another query."""
+    origin = site.origin.span if site.origin is not None else ()
+    is_own = is_in_loop_over(origin, usage.built, chain.receiver)
+    return tuple(
+        span
+        for span, other in chain_at(usage.first_access, accessor_of(path))
+        if other.text == chain.text
+        and not _begins_at(span, usage.built)
+        and queryset_of(other, known, path) is not None
+        and (not is_own or is_in_loop_over(origin, span, other.receiver))
+    )
+
+
+def _begins_at(one: Span, other: Span) -> bool:
+    """Tell whether two parts of expressions are of the same one: each begins with the instance."""
+    return (*one[:2], *one[3:4]) == (*other[:2], *other[3:4])
 
 
 def accessor_of(path: Path) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Count, Exists, Model
 from django.db.models.manager import BaseManager
 
-from autoprefetch.advise.writing import Change, DerivedQuery, Writer, edit_of, free_name, quoted
+from autoprefetch.advise.writing import Change, DerivedQuery, Writer, edits_of, free_name, quoted
 from autoprefetch.plan.forms import unique_keys
 from autoprefetch.plan.relations import Kind, Relation
 
@@ -37,8 +37,8 @@ def _exists(writer: Writer, query: DerivedQuery, model: type[Model]) -> Change:
 
 
 def _change(query: DerivedQuery, name: str, value: str) -> Change:
-    edit = edit_of(query, f"{query.chain.receiver}.{name}", name)
-    return Change(query.path, edit, method=f".annotate({name}={value})")
+    edits = edits_of(query, f"{query.chain.receiver}.{name}", name)
+    return Change(query.path, edits, method=f".annotate({name}={value})")
 
 
 def _why_not_counted(known: Relation, model: type[Model]) -> str:

@@ -13,6 +13,7 @@ from autoprefetch.advise.advising import Advised, accessor_of, derived_from, que
 from autoprefetch.advise.foreseeing import model_of, written_as
 from autoprefetch.advise.keys import label_of, name_of, place_of
 from autoprefetch.advise.locating import NotLocatedError, chain_at
+from autoprefetch.advise.loops import is_in_loop_over
 from autoprefetch.advise.naming import Named, located, named_in
 from autoprefetch.advise.sources import Source, names_at, source_of
 from autoprefetch.advise.suggestions import Suggestion
@@ -95,7 +96,7 @@ def _proposal(key: str, history: History, config: Config, named: Named, alike: S
     manager = _manager(location, source) if location is not None and source is not None else ""
     ignore = source.ignore if source is not None else ()
     choices = planning.foreseen_choices(history, config, ignore)
-    profile, below = _with_places(history.profile, model), partial(_below, history, config)
+    profile, below = _with_places(history.profile, model, location), partial(_below, history, config)
     # Advice is for one way to write the queryset: where there are several, for that which gives most of it.
     made = [
         suggestion(
@@ -128,21 +129,24 @@ def _manager(location: Location, source: Source) -> str:
     return given._default_manager.name if isinstance(given, type) and issubclass(given, Model) else ""
 
 
-def _with_places(profile: Profile, model: type[Model]) -> Profile:
-    """Return the same counts with the places where derived queries are built now, where each is the only one."""
+def _with_places(profile: Profile, model: type[Model], origin: Location | None) -> Profile:
+    """Return the same counts with the places where derived queries are built now, where nobody can take another."""
     usages = {
-        path: replace(usage, built=_built(path, usage.first_access, model)) if is_derived(path) else usage
+        path: replace(usage, built=_built(path, usage.first_access, model, origin)) if is_derived(path) else usage
         for path, usage in profile.usages.items()
     }
     return replace(profile, usages=usages)
 
 
-def _built(path: Path, place: str, model: type[Model]) -> Span:
+def _built(path: Path, place: str, model: type[Model], origin: Location | None) -> Span:
     known = derived_from(model, path)
     if known is None:
         return ()
-    found = [span for span, chain in chain_at(place, accessor_of(path)) if queryset_of(chain, known, path) is not None]
-    return found[0] if len(found) == 1 else ()
+    at = chain_at(place, accessor_of(path))
+    found = {span: chain for span, chain in at if queryset_of(chain, known, path) is not None}
+    own = [span for span, chain in found.items() if origin and is_in_loop_over(origin.span, span, chain.receiver)]
+    is_one = len({chain.text for chain in found.values()}) == 1  # however often it is written
+    return own[0] if own else next(iter(found)) if is_one else ()
 
 
 def _below(history: History, config: Config, path: Path, known: Relation, queryset: Any) -> tuple[Any, ...]:

@@ -7,7 +7,7 @@ from django.db.models.functions import Coalesce
 from django.db.models.manager import BaseManager
 
 from autoprefetch.advise.aggregating import Aggregate
-from autoprefetch.advise.writing import Change, DerivedQuery, Writer, edit_of, free_name, quoted
+from autoprefetch.advise.writing import Change, DerivedQuery, Writer, edits_of, free_name, quoted
 from autoprefetch.plan.relations import Kind
 
 
@@ -24,7 +24,7 @@ def aggregated(writer: Writer, query: DerivedQuery, model: type[Model]) -> Chang
             values[aggregate.alias] = f"{chain.receiver}.{name}"
     pairs = ", ".join(f"{quoted(alias)}: {value}" for alias, value in values.items())
     code = values[chain.key] if chain.key else f"{{{pairs}}}"
-    return Change(query.path, edit_of(query, code, name), method=methods)
+    return Change(query.path, edits_of(query, code, name), method=methods)
 
 
 def _subquery(writer: Writer, query: DerivedQuery, aggregate: Aggregate) -> str:

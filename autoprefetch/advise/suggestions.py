@@ -215,7 +215,7 @@ def suggestion_for(
         code=_laid_out(f"{expression}.{manager}" if manager and expression else expression, methods),
         replaces=call,
         imports=tuple(sorted(writer.imports)),
-        edits=tuple(change.edit for change in changes),
+        edits=tuple(edit for change in changes for edit in change.edits),
         queries_before=before,
         queries_after=after,
         measured=measured is not None,

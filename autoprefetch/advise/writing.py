@@ -49,6 +49,7 @@ class DerivedQuery:
         is_ordered: whether its queryset has an ordering.
         below: what is joined to it.
         span: where it is built.
+        again: where else its function asks it of the same rows, by the same expression.
     """
 
     path: Path
@@ -58,6 +59,7 @@ class DerivedQuery:
     is_ordered: bool
     below: tuple[Branch, ...]
     span: Span = ()
+    again: tuple[Span, ...] = ()
 
 
 def quoted(text: str) -> str:
@@ -193,7 +195,7 @@ class Writer:
             access = f"next(iter({access}), None)"
         prefetch = self.imported("django.db.models", "Prefetch", Prefetch)
         code = f"{prefetch}({quoted(lookup)}, queryset={queryset}, to_attr={quoted(name)})"
-        return Change(query.path, edit_of(query, access, name), prefetch=code)
+        return Change(query.path, edits_of(query, access, name), prefetch=code)
 
     def of_loaded(self, query: DerivedQuery) -> Change | None:
         """Write `count()` or `exists()` of a set that is loaded anyway as what its rows tell; None where it is not."""
@@ -201,7 +203,7 @@ class Writer:
         if (*query.path[:-1], name) not in self.loaded or query.chain.tail not in ("", ".all()"):
             return None
         told = "len" if query.chain.ending == "count" else "bool"
-        return Change(query.path, edit_of(query, f"{told}({query.chain.receiver}.{name}.all())", ""))
+        return Change(query.path, edits_of(query, f"{told}({query.chain.receiver}.{name}.all())", ""))
 
     def of_parent(self, known: Relation) -> str:
         """Write the rows that a reverse foreign key leads to, within a subquery of their parents."""
@@ -218,17 +220,24 @@ class Writer:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What the derived query of a path changes: an argument for `prefetch_related` or a method call, and its line."""
+    """What the derived query of a path changes: an argument for `prefetch_related` or a method call, and its lines."""
 
     path: Path
-    edit: Edit
+    edits: tuple[Edit, ...]
     prefetch: str = ""
     method: str = ""
 
 
-def edit_of(query: DerivedQuery, code: str, name: str) -> Edit:
-    """Return the edit of the line that asks a derived query of each row."""
-    return Edit(query.place, query.chain.text, code, name, query.chain.receiver, query.span)
+def edits_of(query: DerivedQuery, code: str, name: str) -> tuple[Edit, ...]:
+    """Return the edits of the lines that ask a derived query of each row."""
+    file, _, rest = query.place.rpartition(":")
+    function = rest.partition(" ")[2]
+    places = [query.place, *(f"{file}:{span[1]} {function}" for span in query.again if span)]
+    spans = [query.span, *query.again]
+    return tuple(
+        Edit(place, query.chain.text, code, name, query.chain.receiver, span)
+        for place, span in zip(places, spans, strict=True)
+    )
 
 
 def free_name(model: type[Model], name: str, taken: set[str]) -> str:
