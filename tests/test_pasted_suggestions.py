@@ -820,6 +820,7 @@ UNWRITTEN = {
         "row.books.count()",
         "the query joins a to-many relation",
     ),
+    "locked rows": ("Author", "Author.objects.select_for_update()", "row.books.count()", "select_for_update() locks"),
     "distinct rows": ("Author", "Author.objects.distinct()", "row.books.count()", "distinct() would compare"),
     "a raw query": (
         "Author",
