@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import Count, Exists, Model
-from django.db.models.manager import BaseManager
 
 from autoprefetch.advise.writing import Change, DerivedQuery, Writer, edits_of, free_name, quoted
 from autoprefetch.plan.forms import unique_keys
-from autoprefetch.plan.relations import Kind, Relation
+from autoprefetch.plan.relations import Kind, Relation, may_hide_rows
 
 
 def annotated(writer: Writer, query: DerivedQuery, model: type[Model]) -> Change | None:
@@ -44,7 +43,7 @@ def _change(query: DerivedQuery, name: str, value: str) -> Change:
 def _why_not_counted(known: Relation, model: type[Model]) -> str:
     """Say why the related rows are not what `Count` of a relation counts; "" where they are."""
     target: Any = known.target
-    if type(target._default_manager).get_queryset is not BaseManager.get_queryset:
+    if may_hide_rows(target._default_manager):
         return f"the default manager of {target._meta.label} has a queryset of its own"
     if known.kind is Kind.MANY_TO_MANY and (through := _repeating(known, model)):
         return f"{through} may have the same pair more than once, and Count counts it once"

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from django.db.models import Avg, FloatField, IntegerField, Model, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
-from django.db.models.manager import BaseManager
 
 from autoprefetch.advise.aggregating import Aggregate
 from autoprefetch.advise.writing import Change, DerivedQuery, Writer, edits_of, free_name, quoted
-from autoprefetch.plan.relations import Kind
+from autoprefetch.plan.relations import Kind, may_hide_rows
 
 
 def aggregated(writer: Writer, query: DerivedQuery, model: type[Model]) -> Change | None:
@@ -49,7 +48,7 @@ def why_not(query: DerivedQuery) -> str:
         return "it is not asked of the rows of the queryset itself"
     if known.kind is not Kind.REVERSE_FOREIGN_KEY or len(known.known_columns) != 1 or known.target is None:
         return f"{known.name} is a {known.kind}, and only a reverse foreign key is written as a subquery"
-    if type(known.target._default_manager).get_queryset is not BaseManager.get_queryset:
+    if may_hide_rows(known.target._default_manager):
         return f"the default manager of {known.target._meta.label} has a queryset of its own"
     return next(filter(None, (_why_not_of(aggregate, known.target) for aggregate in query.chain.aggregates)), "")
 

@@ -199,10 +199,14 @@ def _tables(field: Any, kind: Kind, target: type[Model] | None) -> frozenset[str
     return _named(models, target._default_manager if kind in TO_MANY else target._base_manager)
 
 
+def may_hide_rows(manager: Any) -> bool:
+    """Tell whether a manager makes querysets of its own, which may leave rows out or show others."""
+    return type(manager).get_queryset is not BaseManager.get_queryset
+
+
 def _named(models: list[type[Model]], manager: Any) -> frozenset[str]:
     """Return the tables of models, or none if rows may come from others: through a view, or a manager of one's own."""
-    is_plain = type(manager).get_queryset is BaseManager.get_queryset
-    if not is_plain or not all(model._meta.managed for model in models):
+    if may_hide_rows(manager) or not all(model._meta.managed for model in models):
         return frozenset()
     return frozenset(model._meta.db_table for model in models)
 
