@@ -972,3 +972,17 @@ def test_what_is_asked_again_is_changed_at_each_line(case: str, load: Any) -> No
     written, *_ = runs(load(written_by_fix(module)).view, 0)
     assert written.outcome == plain.outcome
     assert written.queries == (4 if other else 1)
+
+
+@pytest.mark.django_db
+def test_what_one_way_to_write_a_queryset_forbids_is_written_for_none(load: Any) -> None:
+    """A call of `auto()` may get a filter over a to-many relation now and then."""
+    module = load(
+        f"{HEAD}from tests.library.models import Author\n\n\n"
+        "def counts(**only):\n"
+        "    return [row.books.count() for row in auto(Author.objects.filter(**only))]\n\n\n"
+        "def view():\n    return [counts(**only) for only in ({'books__pages__gt': 1}, {})]\n"
+    )
+    learned(module)
+    assert autoprefetch.suggestions() == []
+    assert proposals({standing.site.key: known for standing, known in engine.known()}, conf.current()) == []

@@ -29,9 +29,10 @@ from autoprefetch.learn.profiles import Path, Profile, Span, Usage, is_derived
 from autoprefetch.observe.callsites import Location
 from autoprefetch.orm.derivations import shape_of_chain
 from autoprefetch.plan.choosing import Choices, stays_lazy
-from autoprefetch.plan.forms import Form, target_of
+from autoprefetch.plan.forms import Form, agreeing, target_of
 from autoprefetch.plan.plans import Branch, Plan
 from autoprefetch.plan.relations import Relation, relation
+from autoprefetch.plan.traits import forms_from
 
 BY_SCOPE = "this line evaluates the queryset; append the code where the queryset is built{places}."
 """The note for a call site without `auto()`."""
@@ -60,7 +61,7 @@ class Advised:
     below: Callable[[Path, Relation, Any], tuple[Branch, ...]]
 
 
-def advised(standing: Standing) -> Advised:
+def advised(standing: Standing, history: History) -> Advised:
     """Return a call site of this process as one that is advised."""
 
     def below(path: Path, known: Relation, queryset: Any) -> tuple[Branch, ...]:
@@ -68,8 +69,10 @@ def advised(standing: Standing) -> Advised:
         return plan.branches if plan else ()
 
     site, mark = standing.site, standing.mark
-    choices = planning.choices(standing, conf.current())
-    return Advised(site.name, site.origin, mark.manager, mark.by_scope, standing.form, choices, below)
+    choices, form = planning.choices(standing, conf.current()), standing.form
+    if form is not None:
+        form, *_ = agreeing([form, *forms_from(form.model, history.profile.forms)])
+    return Advised(site.name, site.origin, mark.manager, mark.by_scope, form, choices, below)
 
 
 def ordering_of(form: Form | None) -> Sequence[Any]:
@@ -237,7 +240,7 @@ def suggestion_here(
     """Write the plan of a call site of this process as code; None when there is none, or it is not applied."""
     # The plan of a quarantined call site is none of its model's any more.
     is_left = standing.quarantined or history.is_ignored
-    return None if is_left else suggestion(advised(standing), plan, history.profile, history, alike)
+    return None if is_left else suggestion(advised(standing, history), plan, history.profile, history, alike)
 
 
 def log_once(standing: Standing, plan: Plan, history: History, alike: Iterable[History] = ()) -> None:

@@ -23,6 +23,7 @@ from autoprefetch.conf import Config
 from autoprefetch.learn.histories import History
 from autoprefetch.learn.profiles import Path, Profile, Span, is_derived
 from autoprefetch.observe.callsites import CallSite, Location
+from autoprefetch.plan.forms import agreeing
 from autoprefetch.plan.patterns import matching
 from autoprefetch.plan.relations import Relation
 
@@ -106,7 +107,7 @@ def _proposal(key: str, history: History, config: Config, named: Named, alike: S
             history,
             alike,
         )
-        for form in written_as(model, history)
+        for form in agreeing(written_as(model, history))
     ]
     found = max((one for one in made if one is not None), key=lambda one: one.saved_queries, default=None)
     return None if found is None else Proposal(key, found, location, unplaced)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -70,6 +71,13 @@ class Form:
 def _primary(options: Any) -> frozenset[str]:
     """Return the columns of the primary key, which may be composite (attnames)."""
     return frozenset(field.attname for field in getattr(options, "pk_fields", [options.pk]))
+
+
+def agreeing(forms: Sequence[Form]) -> list[Form]:
+    """Return the ways in which a queryset is written, each with what any of them forbids and has taken."""
+    no_annotations = next((form.no_annotations for form in forms if form.no_annotations), "")
+    gives = frozenset().union(*(form.gives for form in forms))
+    return [replace(form, no_annotations=no_annotations, gives=gives) for form in forms]
 
 
 @cache
