@@ -14,15 +14,11 @@ from autoprefetch.plan.relations import Kind, Relation, may_hide_rows
 def annotated(writer: Writer, query: DerivedQuery, model: type[Model]) -> Change | None:
     """Write `count()` or `exists()` of a relation of the root model as an annotation."""
     known = query.relation
-    if len(query.path) > 1 or query.chain.tail not in ("", ".all()"):
-        return None
-    if query.chain.ending == "exists":
-        return _exists(writer, query, model) if known.kind is Kind.REVERSE_FOREIGN_KEY else None
-    if reason := _why_not_counted(known, model):
+    if reason := _why_not(writer, query, model):
         writer.leave(query, reason)
         return None
-    if not all(isinstance(part, str) for part in writer.ordering):
-        return None  # an expression, whose code is not known
+    if query.chain.ending == "exists":
+        return _exists(writer, query, model)
     writer.is_grouped = True
     name = free_name(model, f"{known.name}_count", writer.taken)
     value = f"{writer.imported('django.db.models', 'Count', Count)}({quoted(known.query_name)}, distinct=True)"
@@ -38,6 +34,21 @@ def _exists(writer: Writer, query: DerivedQuery, model: type[Model]) -> Change:
 def _change(query: DerivedQuery, name: str, value: str) -> Change:
     edits = edits_of(query, f"{query.chain.receiver}.{name}", name)
     return Change(query.path, edits, method=f".annotate({name}={value})")
+
+
+def _why_not(writer: Writer, query: DerivedQuery, model: type[Model]) -> str:
+    """Say why it is not written as an annotation; "" where it is."""
+    if len(query.path) > 1:
+        return "it is not asked of the rows of the queryset itself"
+    if query.chain.tail not in ("", ".all()"):
+        return "only all rows of a relation are counted by an annotation"
+    known = query.relation
+    if query.chain.ending == "exists":
+        is_reverse = known.kind is Kind.REVERSE_FOREIGN_KEY
+        return "" if is_reverse else f"{known.name} is a {known.kind}, and Exists is for a reverse foreign key"
+    if not all(isinstance(part, str) for part in writer.ordering):
+        return "its model is ordered by an expression, which a count would lose"
+    return _why_not_counted(known, model)
 
 
 def _why_not_counted(known: Relation, model: type[Model]) -> str:

@@ -11,6 +11,7 @@ from django.db.models import Model
 
 from autoprefetch.advise.advising import Advised, accessor_of, derived_from, queryset_of, suggestion
 from autoprefetch.advise.foreseeing import model_of, written_as
+from autoprefetch.advise.keeping import kept
 from autoprefetch.advise.keys import label_of, name_of, place_of
 from autoprefetch.advise.locating import NotLocatedError, chain_at
 from autoprefetch.advise.loops import is_in_loop_over
@@ -25,6 +26,7 @@ from autoprefetch.learn.profiles import Path, Profile, Span, is_derived
 from autoprefetch.observe.callsites import CallSite, Location
 from autoprefetch.plan.forms import agreeing
 from autoprefetch.plan.patterns import matching
+from autoprefetch.plan.plans import Plan
 from autoprefetch.plan.relations import Relation
 
 LEAST = 2
@@ -78,12 +80,40 @@ def proposals(
     """
     named = named_in(known)
     together = by_call(known if everything is None else everything)
-    made = (_proposal(key, history, config, named, others(key, together)) for key, history in known.items())
+    made = (
+        _proposal(key, site, others(key, together))
+        for key, history in known.items()
+        if (site := _site_of(key, history, config, named)) is not None
+    )
     found = [proposal for proposal in made if proposal is not None]
     return sorted(found, key=lambda one: (-one.suggestion.saved_seconds, one.suggestion.call_site, one.key))
 
 
-def _proposal(key: str, history: History, config: Config, named: Named, alike: Sequence[History]) -> Proposal | None:
+def kept_by_auto(known: Mapping[str, History], config: Config) -> list[str]:
+    """Say of each call site for which nothing is proposed what `auto()` alone loads for all rows at once there.
+
+    Args:
+        known: the histories by the keys of the call sites.
+        config: the settings that plans are made by.
+    """
+    named = named_in(known)
+    sites = [(key, _site_of(key, history, config, named)) for key, history in known.items()]
+    found = [kept(*site.ways[0], site.profile) for key, site in sites if site and _proposal(key, site, ()) is None]
+    return sorted(filter(None, found))
+
+
+@dataclass(frozen=True, slots=True)
+class _Site:
+    """A call site of a store as one that is advised, with the plan for each way in which its queryset is written."""
+
+    history: History
+    profile: Profile
+    origin: Location | None
+    unplaced: str
+    ways: list[tuple[Advised, Plan]]
+
+
+def _site_of(key: str, history: History, config: Config, named: Named) -> _Site | None:
     model = model_of(key)
     if model is None or history.is_ignored or history.profile.observed < LEAST:
         return None
@@ -96,21 +126,22 @@ def _proposal(key: str, history: History, config: Config, named: Named, alike: S
         return None
     manager = _manager(location, source) if location is not None and source is not None else ""
     ignore = source.ignore if source is not None else ()
-    choices = planning.foreseen_choices(history, config, ignore)
-    profile, below = _with_places(history.profile, model, location), partial(_below, history, config)
-    # Advice is for one way to write the queryset: where there are several, for that which gives most of it.
-    made = [
-        suggestion(
+    choices, below = planning.foreseen_choices(history, config, ignore), partial(_below, history, config)
+    ways = [
+        (
             Advised(name, location, manager, by_scope, form, choices, below),
             planning.foreseen(history, form, config, ignore),
-            profile,
-            history,
-            alike,
         )
         for form in agreeing(written_as(model, history))
     ]
+    return _Site(history, _with_places(history.profile, model, location), location, unplaced, ways)
+
+
+def _proposal(key: str, site: _Site, alike: Sequence[History]) -> Proposal | None:
+    # Advice is for one way to write the queryset: where there are several, for that which gives most of it.
+    made = [suggestion(advised, plan, site.profile, site.history, alike) for advised, plan in site.ways]
     found = max((one for one in made if one is not None), key=lambda one: one.saved_queries, default=None)
-    return None if found is None else Proposal(key, found, location, unplaced)
+    return None if found is None else Proposal(key, found, site.origin, site.unplaced)
 
 
 def _located(key: str, named: Named) -> tuple[Location | None, str]:

@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from autoprefetch import conf
-from autoprefetch.advise.proposing import LEAST, Proposal, proposals
+from autoprefetch.advise.proposing import LEAST, Proposal, kept_by_auto, proposals
 from autoprefetch.management.actions import WELL, Action, whole_number
 from autoprefetch.management.opening import add_site, known_to, some, store_of_settings
 
@@ -45,9 +45,12 @@ def _add_arguments(parser: ArgumentParser) -> None:
 
 def _run(command: BaseCommand, options: Mapping[str, Any]) -> int:
     known = known_to(store_of_settings())
-    found = proposals(some(known, options["site"]), conf.current(), known)
+    asked = some(known, options["site"])
+    found = proposals(asked, conf.current(), known)
     worth = [one for one in found if one.suggestion.saved_seconds * 1000 >= options["min_saved"]]
     command.stdout.write(FORMATS[options["format"]](worth[: options["limit"]]))
+    for sentence in kept_by_auto(asked, conf.current()):
+        command.stderr.write(sentence)
     return WELL
 
 
