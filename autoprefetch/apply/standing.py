@@ -34,7 +34,8 @@ _FORMS = 16  # forms of a queryset that one call site keeps plans for
 
 _NO_TEXTS: frozenset[str] = frozenset()
 
-_NOTHING: Mapping[Form | None, frozenset[Path]] = {}  # one for all call sites that load nothing ahead
+_Announced = Mapping[Form | None, tuple[Path, ...]]  # as sets of paths they would take ten times as much memory
+_NOTHING: _Announced = {}  # one for all call sites that load nothing ahead
 
 
 @dataclass(slots=True, weakref_slot=True)
@@ -68,7 +69,7 @@ class Standing:
     decided: tuple[str, ...] = ()
     evaluations: int = 0
     steady: int = 0
-    announced: Mapping[Form | None, frozenset[Path]] = field(default_factory=lambda: _NOTHING)
+    announced: _Announced = field(default_factory=lambda: _NOTHING)
     told: Form | None = None
     told_in: int = -1
     built: tuple[Location | None, ...] = ()
@@ -99,11 +100,11 @@ class Standing:
         Args:
             eager: the paths that the evaluation which begins loads ahead.
         """
-        before = self.announced.get(self.form, frozenset())
-        if eager == before:
+        announced = self.announced.get(self.form, ())
+        if len(eager) == len(announced) and eager.issuperset(announced):
             return
-        kept = self.announced if len(self.announced) < _FORMS else {}
-        self.announced = {**kept, self.form: eager}
+        kept, before = self.announced if len(self.announced) < _FORMS else {}, frozenset(announced)
+        self.announced = {**kept, self.form: tuple(eager)}
         for signal, paths in ((plan_adopted, eager - before), (plan_dropped, before - eager)):
             if paths:
                 tell(signal, self.model, self.site.name, paths=sorted(map(LOOKUP_SEP.join, paths)))

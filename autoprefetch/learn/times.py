@@ -62,7 +62,7 @@ class Timed(Mapping[_Path, Times]):
     def __init__(self, times: Mapping[_Path, Times]) -> None:
         paths = tuple(sorted(times))
         self._index = _index_of(paths)
-        self._counts = array("q", chain.from_iterable(_values(times[path]) for path in paths))
+        self._counts = _array(list(chain.from_iterable(_values(times[path]) for path in paths)))
 
     def __getitem__(self, path: _Path) -> Times:
         at = self._index[path] * len(COUNTS)
@@ -77,17 +77,25 @@ class Timed(Mapping[_Path, Times]):
     def merged_with(self, other: Mapping[_Path, Times]) -> Timed:
         """Add what another evaluation, or another worker, has measured."""
         if other.keys() <= self._index.keys():
-            whole = Timed({})
-            whole._index, whole._counts = self._index, self._counts[:]
+            whole, counts = Timed({}), self._counts.tolist()
             for path, times in other.items():
                 at = self._index[path] * len(COUNTS)
                 for place, count in enumerate(_values(times), at):
-                    whole._counts[place] += count
+                    counts[place] += count
+            whole._index, whole._counts = self._index, _array(counts)
             return whole
         found = dict(self)
         for path, times in other.items():
             found[path] = found[path].merged_with(times) if path in found else times
         return Timed(found)
+
+
+def _array(counts: list[int]) -> array[int]:
+    """Return counts with as few bytes for each as they all fit in: four until an hour comes together."""
+    return array("I" if max(counts, default=0) < _FOUR_BYTES else "q", counts)
+
+
+_FOUR_BYTES = 2 ** (8 * array("I").itemsize)
 
 
 @lru_cache(10_000)
