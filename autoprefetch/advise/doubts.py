@@ -21,12 +21,16 @@ from autoprefetch.advise.proposing import Proposal
 from autoprefetch.advise.reading import How, Use, uses_of
 from autoprefetch.advise.scanning import Scanned, names_of_auto, scan
 from autoprefetch.advise.shadowing import names_in, shadowed
+from autoprefetch.advise.sources import links_of
 from autoprefetch.advise.trees import same, tree_of
 from autoprefetch.advise.writing import Edit
 from autoprefetch.learn.profiles import Span
 from autoprefetch.observe.callsites import Location, is_application
 
 TIES = "rows with equal sort keys may change places"
+_COMBINING = {"difference": False, "intersection": False, "union": False, "raw": True}
+"""The methods behind which few others are possible, and whether `prefetch_related()` is one of them."""
+
 _NAMES = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 _POSITIONS_IN_STRINGS = (3, 12)
 """The Python from which on what is in an f-string has its place in the source (PEP 701)."""
@@ -124,6 +128,10 @@ def _is_in_string(span: Span, written: str) -> bool:
 def _of_uses(proposal: Proposal) -> Iterator[str]:
     suggestion, origin = proposal.suggestion, proposal.origin
     assert origin is not None
+    links, written = links_of(suggestion.replaces), "".join(suggestion.methods)
+    for name, can_prefetch in _COMBINING.items():
+        if name in links and not (can_prefetch and links_of(f"auto(_{written})") <= {"prefetch_related"}):
+            yield f"no {written} can be appended behind {name}()."
     uses = uses_of(origin.span, suggestion.replaces) or ()
     handed = [use for use in uses if use.how is How.HANDED]
     for use in uses:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from autoprefetch.advise.trees import (
+    COMPREHENSIONS,
     FUNCTIONS,
     bound_by,
     expression_at,
@@ -29,6 +30,7 @@ READERS = frozenset(
 _BUILDING = frozenset({"all", "exclude", "filter", "order_by", "prefetch_related", "reverse", "select_related"})
 _PLAIN = frozenset({"contains", "count", "earliest", "exists", "first", "get", "in_bulk", "iterator", "last", "latest"})
 _ASKING = _PLAIN | {f"a{name}" for name in _PLAIN}
+_AGAIN = (ast.For, ast.AsyncFor, ast.While, ast.ClassDef, *COMPREHENSIONS)
 _SEES_ALL = frozenset({"eval", "exec", "locals", "vars"})
 
 
@@ -149,6 +151,16 @@ class _Reader:
             is_unpacked = isinstance(target, (ast.Tuple, ast.List))
             yield Use(How.READ if is_unpacked else How.HANDED, target)
 
+    def _is_reached(self, load: ast.expr, at: ast.AST, scope: ast.AST) -> bool:
+        """Tell whether a name may be read after it was bound; in a loop what stands before that may be read again."""
+        between = [*self._above(load, scope), *self._above(at, scope)]
+        return not _is_before(load, at) or any(isinstance(node, (*_AGAIN, *FUNCTIONS)) for node in between)
+
+    def _above(self, node: ast.AST, scope: ast.AST) -> Iterator[ast.AST]:
+        """Yield the nodes around a node within a scope."""
+        while (node := self._parents[node]) is not scope:
+            yield node
+
     def _of_name(self, name: str, at: ast.AST) -> Iterator[Use]:
         """Yield the uses of a name; what is built from one of several is for something else than the others."""
         scope = at
@@ -163,12 +175,16 @@ class _Reader:
         if is_seen or names & _SEES_ALL:
             yield Use(How.HANDED, at)
         same = [node for node in nodes if isinstance(node, ast.Name) and node.id == name]
-        loads = [node for node in same if isinstance(node.ctx, ast.Load)]
+        loads = [node for node in same if isinstance(node.ctx, ast.Load) and self._is_reached(node, at, scope)]
         yield from (Use(How.OTHER, node) for node in same if isinstance(self._parents[node], ast.AugAssign))
         for load in loads:
             for use in self.of(load):
                 is_apart = use.how is How.BUILT and len(loads) > 1
                 yield Use(How.OTHER, use.node) if is_apart else use
+
+
+def _is_before(node: ast.expr, other: ast.AST) -> bool:
+    return (node.lineno, node.col_offset) < (getattr(other, "end_lineno", 0), getattr(other, "end_col_offset", 0))
 
 
 def _is_value_of(node: ast.expr, parent: ast.expr) -> bool:

@@ -69,8 +69,7 @@ def not_written(call: str, methods: Sequence[str]) -> tuple[str, ...]:
         call: the call, as written.
         methods: what is to be appended, link by link.
     """
-    node = ast.parse(f"({call}\n)", mode="eval").body
-    given = _given(node) if isinstance(node, ast.Call) else None
+    given = _argument(call)
     if given is None:
         return tuple(methods)
     links = [_link(f"_{method}") for method in methods]
@@ -82,6 +81,18 @@ def not_written(call: str, methods: Sequence[str]) -> tuple[str, ...]:
     return tuple(method for method, link in left if not _arguments(link) or not _arguments(link) <= written)
 
 
+def links_of(call: str) -> frozenset[str]:
+    """Return the names of the methods that build the queryset in a call of `auto()`."""
+    given = _argument(call)
+    links = _links(given) if given is not None else ()
+    return frozenset(link.func.attr for link in links if isinstance(link.func, ast.Attribute))
+
+
+def _argument(call: str) -> ast.expr | None:
+    node = _link(f"({call}\n)")
+    return _given(node) if isinstance(node, ast.Call) else None
+
+
 def _link(code: str) -> ast.expr:
     return ast.parse(code, mode="eval").body
 
@@ -90,7 +101,7 @@ def _unparsed(link: ast.expr) -> str:
     return ast.unparse(link).removeprefix("_")
 
 
-def _links(node: ast.expr) -> Iterator[ast.expr]:
+def _links(node: ast.expr) -> Iterator[ast.Call]:
     """Yield the links of a chain, from the last to the first."""
     while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         yield node

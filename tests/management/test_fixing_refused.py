@@ -147,6 +147,35 @@ def test_a_join_to_several_behind_an_annotation_is_left(project: Project) -> Non
     assert "its queryset is used for more than reading its rows" in left(project, source)
 
 
+@pytest.mark.parametrize(
+    ("queryset", "method"),
+    [
+        ("Book.objects.order_by().union(Book.objects.filter(pk=1).order_by()).order_by('id')", "union"),
+        ("Book.objects.raw('SELECT * FROM library_book ORDER BY id')", "raw"),
+    ],
+)
+def test_what_nothing_can_be_appended_to_is_left(queryset: str, method: str, project: Project) -> None:
+    """Django would say so when it runs."""
+    source = f"{HEAD}def view():\n    return [b.tags.count() for b in auto({queryset})]\n"
+    assert f"can be appended behind {method}()." in left(project, source)
+
+
+def test_a_name_may_have_been_another_queryset_before(project: Project) -> None:
+    """What is built from that is none of what `auto()` gives."""
+    module = project.module(
+        f"{HEAD}def view():\n    rows = Book.objects.all()\n"
+        "    if rows.ordered:\n        rows = rows.filter(pk__gt=1)\n"
+        "    rows = auto(rows)\n    return [str(row.author) for found in [rows] for row in found]\n"
+    )
+    fix_and_compare(project, module)
+    again = (
+        f"{HEAD}def view():\n    books, found = Book.objects.all(), []\n    for n in range(2):\n"
+        "        found.append(len(books.filter(pk=n)))\n        books = auto(books)\n"
+        "        found.append([str(book.author) for book in books])\n    return found\n"
+    )
+    assert "is used for more than reading its rows" in left(project, again)
+
+
 def test_a_stream_of_what_is_prefetched_is_left(project: Project) -> None:
     """Django asks for the size of its chunks then."""
     source = (
