@@ -36,10 +36,10 @@ def meaning_of(expression: str, receiver: str) -> str:
 
 def given_at(name: str, source: Iterable[Scanned]) -> str:
     """Return where the source has an attribute of a name, or may give instances one; "" where it has none."""
-    return next((f"{one.path}:{line}" for one in _with(name, source) for line in given_in(name, parsed(one.lines))), "")
+    return next((f"{one.path}:{line}" for one in _with(name, source) for line in _given(name, parsed(one.lines))), "")
 
 
-def given_in(name: str, tree: ast.AST) -> Iterator[int]:
+def _given(name: str, tree: ast.AST) -> Iterator[int]:
     """Yield the lines of a syntax tree where an attribute of a name is read, written, named or defined."""
     in_sql = re.compile(rf"\bas\s+[\"`\[]?{name}\b", re.IGNORECASE)
     for node in ast.walk(tree):

@@ -12,7 +12,7 @@ from functools import cached_property
 from django.apps import apps
 from django.db.models import Field
 
-from autoprefetch.advise.attributes import asked_at, attributes_of, given_at, given_in, meaning_of
+from autoprefetch.advise.attributes import asked_at, attributes_of, given_at, meaning_of
 from autoprefetch.advise.chains import is_queryset
 from autoprefetch.advise.importing import exported, why_not_imported
 from autoprefetch.advise.locating import module_of
@@ -21,16 +21,12 @@ from autoprefetch.advise.proposing import Proposal
 from autoprefetch.advise.reading import How, Use, uses_of
 from autoprefetch.advise.scanning import Scanned, names_of_auto, scan
 from autoprefetch.advise.shadowing import names_in, shadowed
-from autoprefetch.advise.sources import links_of
 from autoprefetch.advise.trees import same, tree_of
 from autoprefetch.advise.writing import Edit
 from autoprefetch.learn.profiles import Span
 from autoprefetch.observe.callsites import Location, is_application
 
 TIES = "rows with equal sort keys may change places"
-_COMBINING = {"difference": False, "intersection": False, "union": False, "raw": True}
-"""The methods behind which few others are possible, and whether `prefetch_related()` is one of them."""
-
 _NAMES = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 _POSITIONS_IN_STRINGS = (3, 12)
 """The Python from which on what is in an f-string has its place in the source (PEP 701)."""
@@ -128,10 +124,6 @@ def _is_in_string(span: Span, written: str) -> bool:
 def _of_uses(proposal: Proposal) -> Iterator[str]:
     suggestion, origin = proposal.suggestion, proposal.origin
     assert origin is not None
-    links, written = links_of(suggestion.replaces), "".join(suggestion.methods)
-    for name, can_prefetch in _COMBINING.items():
-        if name in links and not (can_prefetch and links_of(f"auto(_{written})") <= {"prefetch_related"}):
-            yield f"no {written} can be appended behind {name}()."
     uses = uses_of(origin.span, suggestion.replaces) or ()
     handed = [use for use in uses if use.how is How.HANDED]
     for use in uses:
@@ -177,11 +169,8 @@ def _of_edit(edit: Edit, proposal: Proposal) -> Iterator[str]:
 
 
 def _of_attribute(name: str, edit: Edit, proposal: Proposal, run: Run) -> Iterator[str]:
-    queryset = ast.parse(f"({proposal.suggestion.replaces}\n)", mode="eval")
     meaning = meaning_of(edit.replaces, edit.receiver)
-    if next(given_in(name, queryset), None) is not None:
-        yield f"its rows have another {name}."
-    elif place := asked_at(name, meaning, run.source):
+    if place := asked_at(name, meaning, run.source):
         yield f"{place} asks instances for a {name} that means something else."
     elif is_own(edit, proposal):
         return

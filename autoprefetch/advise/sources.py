@@ -69,7 +69,8 @@ def not_written(call: str, methods: Sequence[str]) -> tuple[str, ...]:
         call: the call, as written.
         methods: what is to be appended, link by link.
     """
-    given = _argument(call)
+    node = _link(f"({call}\n)")
+    given = _given(node) if isinstance(node, ast.Call) else None
     if given is None:
         return tuple(methods)
     links = [_link(f"_{method}") for method in methods]
@@ -79,18 +80,6 @@ def not_written(call: str, methods: Sequence[str]) -> tuple[str, ...]:
     written = {argument for link in _links(given) for argument in _arguments(link)}
     left = list(zip(methods, links, strict=True))[next(sizes, 0) :]
     return tuple(method for method, link in left if not _arguments(link) or not _arguments(link) <= written)
-
-
-def links_of(call: str) -> frozenset[str]:
-    """Return the names of the methods that build the queryset in a call of `auto()`."""
-    given = _argument(call)
-    links = _links(given) if given is not None else ()
-    return frozenset(link.func.attr for link in links if isinstance(link.func, ast.Attribute))
-
-
-def _argument(call: str) -> ast.expr | None:
-    node = _link(f"({call}\n)")
-    return _given(node) if isinstance(node, ast.Call) else None
 
 
 def _link(code: str) -> ast.expr:
