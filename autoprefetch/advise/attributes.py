@@ -21,17 +21,19 @@ def attributes_of(edit: Edit) -> frozenset[str]:
     """Return the attributes that the code of an edit reads, of those that the first change gives the instances."""
     if not edit.name:
         return frozenset()
-    receiver = ast.unparse(ast.parse(edit.receiver, mode="eval"))
-    nodes = ast.walk(ast.parse(edit.code, mode="eval"))
+    receiver = _unparsed(edit.receiver)
+    nodes = ast.walk(ast.parse(f"({edit.code}\n)", mode="eval"))
     found = (node for node in nodes if isinstance(node, ast.Attribute) and ast.unparse(node.value) == receiver)
     return frozenset({edit.name, *(node.attr for node in found)})
 
 
 def meaning_of(expression: str, receiver: str) -> str:
     """Return what an expression asks of an instance, whatever that is called."""
-    return ast.unparse(ast.parse(f"({expression}\n)", mode="eval")).removeprefix(
-        ast.unparse(ast.parse(f"({receiver}\n)", mode="eval"))
-    )
+    return _unparsed(expression).removeprefix(_unparsed(receiver))
+
+
+def _unparsed(expression: str) -> str:
+    return ast.unparse(ast.parse(f"({expression}\n)", mode="eval"))
 
 
 def given_at(name: str, source: Iterable[Scanned]) -> str:

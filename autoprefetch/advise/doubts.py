@@ -124,7 +124,10 @@ def _is_in_string(span: Span, written: str) -> bool:
 def _of_uses(proposal: Proposal) -> Iterator[str]:
     suggestion, origin = proposal.suggestion, proposal.origin
     assert origin is not None
-    uses = uses_of(origin.span, suggestion.replaces) or ()
+    uses = uses_of(origin.span, suggestion.replaces)
+    if uses is None:
+        yield f"{suggestion.replaces} does not stand at {origin.path}:{origin.line} any more."
+        return
     handed = [use for use in uses if use.how is How.HANDED]
     for use in uses:
         if use.how is How.OTHER or not _is_harmless(use, suggestion.methods, suggestion.model) or use in handed[1:]:
@@ -159,8 +162,12 @@ def _is_of(columns: dict[str, Field[object, object]], lookup: str | None) -> boo
 
 def _of_edit(edit: Edit, proposal: Proposal) -> Iterator[str]:
     if edit.name and is_queryset(edit.replaces):
-        others = (use for use in uses_of(edit.span, edit.replaces) or () if use.how is not How.READ)
-        if (use := next(others, None)) is not None:
+        uses = uses_of(edit.span, edit.replaces)
+        if uses is None:
+            yield f"{edit.replaces} does not stand at {edit.place} any more."
+        for use in uses or ():
+            if use.how is How.READ:
+                continue
             file = edit.place.partition(":")[0]
             yield f"{edit.replaces} is used for more than reading its rows, at {file}:{use.line}."
     is_guarded = bool(edit.name) and _NAMES.fullmatch(edit.receiver) is not None

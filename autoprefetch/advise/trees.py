@@ -33,7 +33,7 @@ def around(node: ast.AST, place: Span) -> Iterator[ast.AST]:
     """Yield the nodes around a place, from the outermost in."""
     yield node
     for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.comprehension) or contains(child, place):
+        if not hasattr(child, "lineno") or contains(child, place):  # a comprehension, or arguments, has no place itself
             yield from around(child, place)
 
 
