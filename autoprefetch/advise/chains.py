@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from autoprefetch.advise.aggregating import Aggregate, aggregates_of
+from autoprefetch.advise.trees import same
 from autoprefetch.learn.profiles import Span
 
 BUILDING = frozenset({"all", "distinct", "exclude", "filter", "order_by", "reverse", "select_related"})
@@ -122,17 +123,26 @@ def _chain(source: str, node: ast.expr, accessor: str, file: str) -> Chain | Non
             return None
         step, at = link
         if step.name in ENDING and not ending and not steps and not step.args and not step.kwargs:
-            ending = step.name
+            ending, built = step.name, at
         elif not step.name or step.name in BUILDING:
             steps.append(step)
         else:
             return None
     receiver, base = ast.get_source_segment(source, at.value), ast.get_source_segment(source, at)
-    if text is None or receiver is None or base is None:
+    queryset = ast.get_source_segment(source, built)
+    if text is None or receiver is None or base is None or queryset is None:
         return None
-    queryset = ast.get_source_segment(source, built) or ""
-    tail = queryset[len(base) :].removesuffix(f".{ending}()") if ending else queryset[len(base) :]
-    return Chain(text, receiver, tail, tuple(reversed(steps)), ending, aggregates, key)
+    if same(queryset) != ast.dump(built) or not queryset.startswith(base):
+        return None  # brackets around a part of it
+    return Chain(text, receiver, queryset[len(base) :], tuple(reversed(steps)), ending, aggregates, key)
+
+
+def is_queryset(expression: str) -> bool:
+    """Tell whether an expression that derives a query gives its queryset, and no value of it."""
+    node = ast.parse(f"({expression}\n)", mode="eval").body
+    is_value = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ENDING
+    is_key = isinstance(node, ast.Subscript) and bool(_key(node))
+    return not (is_value or is_key or _is_aggregating(node))
 
 
 def _aggregated(node: ast.expr, file: str) -> tuple[ast.expr, tuple[Aggregate, ...], str] | None:

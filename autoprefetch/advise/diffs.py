@@ -7,7 +7,7 @@ from difflib import unified_diff
 from io import StringIO
 from pathlib import Path
 
-from autoprefetch.advise.fixes import Fixes
+from autoprefetch.advise.fixes import Fix, Fixes
 
 
 def changed(fixes: Fixes) -> dict[Path, tuple[bytes, bytes]]:
@@ -18,7 +18,7 @@ def changed(fixes: Fixes) -> dict[Path, tuple[bytes, bytes]]:
     Raises:
         ImportError: LibCST is not installed, which the extra `fix` brings.
     """
-    from autoprefetch.advise.patching import NotFoundError, patched  # noqa: PLC0415  (LibCST may be missing)
+    from autoprefetch.advise.patching import patched  # noqa: PLC0415  (LibCST may be missing)
 
     while True:
         found: dict[Path, tuple[bytes, bytes]] = {}
@@ -26,13 +26,30 @@ def changed(fixes: Fixes) -> dict[Path, tuple[bytes, bytes]]:
             before = Path(file).read_bytes()
             try:
                 after = patched(before, replacements)
-            except NotFoundError as error:
-                fixes.leave_file(file, f"{error}.")
+            except (LookupError, ValueError) as error:
+                _leave_wrong(fixes, file, before, f"{error}.")
                 break
             if after != before:
                 found[Path(file)] = before, after
         else:
             return dict(sorted(found.items()))
+
+
+def _leave_wrong(fixes: Fixes, file: str, before: bytes, reason: str) -> None:
+    """Leave the fixes that a file cannot be changed by, each tried alone; all of them where they do not go together."""
+    here = [fix for fix in fixes.fixes if file in fix.files]
+    wrong = [fix for fix in here if not _is_possible(fix, file, before)]
+    fixes.leave_fixes(wrong or here, reason)
+
+
+def _is_possible(fix: Fix, file: str, before: bytes) -> bool:
+    from autoprefetch.advise.patching import patched  # noqa: PLC0415  (LibCST may be missing)
+
+    try:
+        patched(before, [one for one in fix.replacements if one.file == file])
+    except (LookupError, ValueError):
+        return False
+    return True
 
 
 def diff_here(fixes: Fixes) -> str:

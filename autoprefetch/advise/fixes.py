@@ -5,18 +5,24 @@ What cannot be changed with certainty stays as it is, and says why.
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from autoprefetch.advise.loops import is_in_loop_over
+from django.db.models.constants import LOOKUP_SEP
+
+from autoprefetch.advise.doubts import Run, is_own, why_not
 from autoprefetch.advise.proposing import Proposal
+from autoprefetch.advise.sources import not_written
+from autoprefetch.advise.suggestions import Suggestion
 from autoprefetch.advise.writing import Edit
+from autoprefetch.learn.histories import History
 from autoprefetch.learn.profiles import Span
-from autoprefetch.observe.callsites import Location
 
 _LONG = 80
-_NAMES = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+_NOTHING_KNOWN: Mapping[str, History] = {}
+_SHAPE = re.compile(r"\([^)]*\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,7 @@ class Replacement:
         methods: those.
         is_kept: whether the call stays around its argument.
         imports: the import lines that the file needs then.
+        exported: the names of `auto` in the file that others import from it.
     """
 
     span: Span
@@ -38,11 +45,12 @@ class Replacement:
     methods: tuple[str, ...] = ()
     is_kept: bool = False
     imports: tuple[str, ...] = ()
+    exported: frozenset[str] = frozenset()
 
     @property
     def file(self) -> str:
-        """The file that it is in."""
-        return self.span[0] if self.span else ""
+        """The file that it is in, which a link to it is not."""
+        return os.path.realpath(self.span[0]) if self.span else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +60,12 @@ class Fix:
     Attributes:
         call_site: its name for people.
         replacements: the queryset first, then the places that read what it loads.
+        notes: what to know about it.
     """
 
     call_site: str
     replacements: tuple[Replacement, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def files(self) -> frozenset[str]:
@@ -81,10 +91,18 @@ class Fixes:
 
     def leave_file(self, file: str, reason: str) -> None:
         """Make no fix that would change a file."""
-        for fix in self.fixes:
-            if file in fix.files:
-                self.leave(fix.call_site, reason)
-        self.fixes = [fix for fix in self.fixes if file not in fix.files]
+        self.leave_fixes([fix for fix in self.fixes if file in fix.files], reason)
+
+    def leave_fixes(self, fixes: Collection[Fix], reason: str) -> None:
+        """Make none of some fixes."""
+        for fix in fixes:
+            self.leave(fix.call_site, reason)
+        self.fixes = [fix for fix in self.fixes if fix not in fixes]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What to know about those that are made, a sentence for each."""
+        return tuple(f"{fix.call_site}: {note}" for fix in self.fixes for note in fix.notes)
 
     def by_file(self) -> dict[str, list[Replacement]]:
         """Return what is replaced in each file, each once."""
@@ -96,29 +114,41 @@ class Fixes:
         return found
 
 
-def fixes_for(proposals: Iterable[Proposal], *, keep_auto: bool) -> Fixes:
+def fixes_for(
+    proposals: Iterable[Proposal], known: Mapping[str, History] = _NOTHING_KNOWN, *, keep_auto: bool
+) -> Fixes:
     """Decide what is replaced.
 
     Args:
         proposals: the suggestions, with their places.
+        known: the histories behind them, by the keys of the call sites; they tell where what is left is read.
         keep_auto: whether `auto()` stays around the querysets.
     """
     found = Fixes()
     taken: dict[Span, Replacement] = {}
+    proposals = tuple(proposals)
+    run = Run(proposals)
     for proposal in _by_call(proposals, found):
         name, left = proposal.suggestion.call_site, proposal.suggestion.left
-        unsure = next((edit for edit in proposal.suggestion.edits if not _is_certain(edit, proposal)), None)
-        replacements = tuple(_replacements(proposal, is_kept=keep_auto or bool(left)))
-        if unsure is not None:
-            found.leave(name, f"at {unsure.place} {unsure.replaces} may be asked of other rows, too.")
+        replacements = tuple(_replacements(proposal, run, is_kept=keep_auto or bool(left)))
+        if reason := why_not(proposal, [one.code for one in replacements[1:]], run):
+            found.leave(name, reason)
         elif any(taken.get(one.span, one) != one for one in replacements):
             found.leave(name, "another suggestion changes the same expression in another way.")
-        else:
+        elif replacements[1:] or replacements[0].methods or not replacements[0].is_kept:
             taken |= {one.span: one for one in replacements}
-            found.fixes.append(Fix(name, replacements))
+            found.fixes.append(Fix(name, replacements, proposal.suggestion.notes))
             if left and not keep_auto:
-                found.remarks.append(f"{name} stays in auto(): nothing else batches {', '.join(left)}.")
+                read = ", ".join(_read(lookup, known.get(proposal.key)) for lookup in left)
+                found.remarks.append(f"{name} stays in auto(): nothing else batches {read}.")
     return found
+
+
+def _read(lookup: str, history: History | None) -> str:
+    """Name a relation path for people, with where it is read."""
+    usage = history.profile.usages.get(tuple(lookup.split(LOOKUP_SEP))) if history is not None else None
+    place = f" (read at {usage.first_access})" if usage is not None and usage.first_access else ""
+    return _SHAPE.sub("", lookup) + place
 
 
 def _by_call(proposals: Iterable[Proposal], found: Fixes) -> Iterator[Proposal]:
@@ -133,9 +163,7 @@ def _by_call(proposals: Iterable[Proposal], found: Fixes) -> Iterator[Proposal]:
         elif proposal.unplaced:
             found.leave(suggestion.call_site, f"{proposal.unplaced}.")
         else:
-            found.leave(
-                suggestion.call_site, f"it has no auto(). Where its queryset is built, append {suggestion.code}"
-            )
+            found.leave(suggestion.call_site, _by_hand(suggestion))
     for first, *others in by_span.values():
         if all(_change(other) == _change(first) for other in others):
             yield first
@@ -145,30 +173,33 @@ def _by_call(proposals: Iterable[Proposal], found: Fixes) -> Iterator[Proposal]:
             found.leave(first.suggestion.call_site, ways)
 
 
+def _by_hand(suggestion: Suggestion) -> str:
+    """Say all that a person has to write where there is no `auto()` to take the place of."""
+    lines = [f"it has no auto(). Where its queryset is built, append {suggestion.code}"]
+    lines += [f"import: {line}" for line in suggestion.imports]
+    lines += [f"at {edit.place} replace {edit.replaces} with {edit.code}" for edit in suggestion.edits]
+    return "\n    ".join([*lines, *suggestion.notes])
+
+
 def _change(proposal: Proposal) -> tuple[tuple[str, ...], tuple[Edit, ...]]:
     return proposal.suggestion.methods, proposal.suggestion.edits
 
 
-def _is_certain(edit: Edit, proposal: Proposal) -> bool:
-    """Tell whether an access can be replaced, also where other rows come by: then their instance is named twice."""
-    is_guarded = bool(edit.name) and _NAMES.fullmatch(edit.receiver) is not None
-    return bool(edit.span) and (is_guarded or _is_own(edit, proposal.origin))
-
-
-def _is_own(edit: Edit, origin: Location | None) -> bool:
-    """Tell whether an access is only ever of the rows of the queryset."""
-    return origin is not None and is_in_loop_over(origin.span, edit.span, edit.receiver)
-
-
-def _replacements(proposal: Proposal, *, is_kept: bool) -> Iterator[Replacement]:
+def _replacements(proposal: Proposal, run: Run, *, is_kept: bool) -> Iterator[Replacement]:
     origin, suggestion = proposal.origin, proposal.suggestion
     if origin is None:
         return
+    methods = not_written(suggestion.replaces, suggestion.methods)
     yield Replacement(
-        origin.span, suggestion.replaces, methods=suggestion.methods, is_kept=is_kept, imports=suggestion.imports
+        origin.span,
+        suggestion.replaces,
+        methods=methods,
+        is_kept=is_kept,
+        imports=suggestion.imports,
+        exported=frozenset() if is_kept else run.exported(origin),
     )
     for edit in suggestion.edits:
-        yield Replacement(edit.span, edit.replaces, edit.code if _is_own(edit, origin) else _guarded(edit))
+        yield Replacement(edit.span, edit.replaces, edit.code if is_own(edit, proposal) else _guarded(edit))
 
 
 def _guarded(edit: Edit) -> str:

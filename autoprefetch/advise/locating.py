@@ -60,7 +60,7 @@ def imported(module: str) -> None:
     """
     try:
         import_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a script ends where it is run, and so where it is imported
         msg = f"{module} cannot be imported: {type(error).__name__}: {error}"
         raise NotLocatedError(msg) from error
 

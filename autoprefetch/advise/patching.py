@@ -13,7 +13,7 @@ from libcst.codemod.visitors import AddImportsVisitor, RemoveImportsVisitor
 from libcst.metadata import MetadataWrapper, PositionProvider
 
 from autoprefetch.advise.fixes import Replacement
-from autoprefetch.advise.scanning import names_of_auto
+from autoprefetch.advise.scanning import names_of_auto, names_to_keep
 from autoprefetch.observe.comments import without_ignore
 
 _IMPORT = re.compile(r"from (?P<module>\S+) import (?P<name>\w+)( as (?P<alias>\w+))?")
@@ -27,6 +27,10 @@ class NotFoundError(LookupError):
     """Raised where an expression does not stand where it is said to; the message names it."""
 
 
+class NotParsedError(ValueError):
+    """Raised where the source, or what would become of it, is no Python; the message says so."""
+
+
 def patched(source: bytes, replacements: Sequence[Replacement]) -> bytes:
     """Return a source file with its replacements made.
 
@@ -36,7 +40,18 @@ def patched(source: bytes, replacements: Sequence[Replacement]) -> bytes:
 
     Raises:
         NotFoundError: an expression is not there.
+        NotParsedError: the file is no Python, or would be none.
     """
+    try:
+        after = _patched(source, replacements)
+        ast.parse(after)
+    except (SyntaxError, cst.ParserSyntaxError) as error:
+        msg = f"it would be no Python any more ({error.args[0] if error.args else error})"
+        raise NotParsedError(msg) from error
+    return after
+
+
+def _patched(source: bytes, replacements: Sequence[Replacement]) -> bytes:
     wrapper = MetadataWrapper(cst.parse_module(source), unsafe_skip_copy=True)
     module = wrapper.module
     positions = wrapper.resolve(PositionProvider)
@@ -183,14 +198,14 @@ def _in_brackets_of(before: Any, node: Any) -> cst.BaseExpression:
     return found
 
 
-def _with_imports(module: cst.Module, replacements: Iterable[Replacement]) -> cst.Module:
+def _with_imports(module: cst.Module, replacements: Sequence[Replacement]) -> cst.Module:
     """Add the imports that are needed, each once, and take that of `auto` away where nothing uses it any more."""
     context = CodemodContext()
     for found in _imports(replacements):
         AddImportsVisitor.add_needed_import(context, found["module"], found["name"], found["alias"])
     module = AddImportsVisitor(context).transform_module(module)
-    context = CodemodContext()
-    for name in names_of_auto(module.code):
+    context, taken = CodemodContext(), {name for one in replacements for name in one.exported}
+    for name in names_of_auto(module.code) - names_to_keep(module.code) - taken:
         RemoveImportsVisitor.remove_unused_import(context, "autoprefetch", "auto", name if name != "auto" else None)
     return _keeping_lines(module, RemoveImportsVisitor(context).transform_module(module))
 

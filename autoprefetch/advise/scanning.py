@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import dis
 import linecache
+import re
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
@@ -21,6 +22,8 @@ from autoprefetch.advise.locating import NotLocatedError, file_of
 from autoprefetch.observe.callsites import function_of, is_application, path_of
 from autoprefetch.observe.comments import Comment, comments_in
 from autoprefetch.observe.steps import steps_of
+
+_NOQA = re.compile(r"#.*\bnoqa\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,22 @@ def names_of_auto(source: str) -> frozenset[str]:
     imports = (node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module == "autoprefetch")
     renamed = {name.asname for node in imports for name in node.names if name.name == "auto" and name.asname}
     return frozenset({"auto", *renamed})
+
+
+def names_to_keep(source: str) -> frozenset[str]:
+    """Return the names of `auto` in a module that are imported for others: in `__all__`, or by a line with `noqa`.
+
+    Raises:
+        SyntaxError: it is no Python.
+    """
+    tree, lines = ast.parse(source), re.split(r"\r\n|\r|\n", source)
+    names = names_of_auto(source)
+    imports = (node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module == "autoprefetch")
+    marked = (node for node in imports if _NOQA.search("\n".join(lines[node.lineno - 1 : node.end_lineno])))
+    kept = {alias.asname or alias.name for node in marked for alias in node.names}
+    lists = (node for node in tree.body if "__all__" in {one.id for one in ast.walk(node) if isinstance(one, ast.Name)})
+    texts = (one.value for node in lists for one in ast.walk(node) if isinstance(one, ast.Constant))
+    return names & {*kept, *(text for text in texts if isinstance(text, str))}
 
 
 def _within(code: CodeType, module: str, names: frozenset[str]) -> Iterator[Call]:

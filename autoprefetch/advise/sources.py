@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from autoprefetch.learn.given import METHODS
 from autoprefetch.observe.callsites import Location
 from autoprefetch.observe.comments import comment_of
 from autoprefetch.observe.expressions import call_at
@@ -59,6 +60,48 @@ def _ignored(call: ast.Call) -> tuple[str, ...]:
         return tuple(ast.literal_eval(written)) if written is not None else ()
     except (TypeError, ValueError):
         return ()
+
+
+def not_written(call: str, methods: Sequence[str]) -> tuple[str, ...]:
+    """Return the methods that are to be appended to the queryset in a call of `auto()`, but for what it says already.
+
+    Args:
+        call: the call, as written.
+        methods: what is to be appended, link by link.
+    """
+    node = _link(f"({call}\n)")
+    given = _given(node) if isinstance(node, ast.Call) else None
+    if given is None:
+        return tuple(methods)
+    links = [_link(f"_{method}") for method in methods]
+    sizes = (
+        size for size in range(len(links), 0, -1) if ast.unparse(given).endswith("".join(map(_unparsed, links[:size])))
+    )
+    written = {argument for link in _links(given) for argument in _arguments(link)}
+    left = list(zip(methods, links, strict=True))[next(sizes, 0) :]
+    return tuple(method for method, link in left if not _arguments(link) or not _arguments(link) <= written)
+
+
+def _link(code: str) -> ast.expr:
+    return ast.parse(code, mode="eval").body
+
+
+def _unparsed(link: ast.expr) -> str:
+    return ast.unparse(link).removeprefix("_")
+
+
+def _links(node: ast.expr) -> Iterator[ast.Call]:
+    """Yield the links of a chain, from the last to the first."""
+    while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        yield node
+        node = node.func.value
+
+
+def _arguments(link: ast.expr) -> frozenset[tuple[str, str]]:
+    """Return what a link adds to a queryset; once is enough for each. Nothing for other links."""
+    if not isinstance(link, ast.Call) or not isinstance(link.func, ast.Attribute) or link.func.attr not in METHODS:
+        return frozenset()
+    return frozenset((link.func.attr, ast.unparse(argument)) for argument in (*link.args, *link.keywords))
 
 
 def _extensible(expression: str, node: ast.expr) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from argparse import ArgumentParser
 from collections.abc import Mapping
@@ -28,24 +29,52 @@ def _add_arguments(parser: ArgumentParser) -> None:
 
 
 def _run(command: BaseCommand, options: Mapping[str, Any]) -> int:
-    fixes = fixes_for(proposals(chosen(options["site"]), conf.current()), keep_auto=options["keep_auto"])
+    known = chosen(options["site"])
+    fixes = fixes_for(proposals(known, conf.current()), known, keep_auto=options["keep_auto"])
+    _leave_foreign(fixes)
+    if options["write"]:
+        _leave_fixed(fixes)
     if options["write"] and not options["force"]:
         _leave_unsaved(fixes)
     files = _changed(fixes)
-    for remark in fixes.remarks:
+    for remark in (*fixes.remarks, *fixes.notes):
         command.stderr.write(remark)
     if not files:
         command.stderr.write(NOTHING)
     for file, (before, after) in files.items():
         if options["write"]:
-            file.write_bytes(after)
-            command.stdout.write(f"{_name(file)} is changed.")
+            _write(command, file, after)
             continue
         try:
             command.stdout.write(diff(_name(file), before, after), ending="")
         except UnicodeDecodeError:
             command.stderr.write(f"{_name(file)} is not UTF-8, as a diff has to be. Give --write to change it.")
     return WELL
+
+
+def _write(command: BaseCommand, file: Path, text: bytes) -> None:
+    try:
+        file.write_bytes(text)
+    except OSError as error:
+        command.stderr.write(f"{_name(file)} cannot be written: {error.strerror or error}.")
+    else:
+        command.stdout.write(f"{_name(file)} is changed.")
+
+
+def _leave_foreign(fixes: Fixes) -> None:
+    """Leave the files alone that a link in the project leads to, out of the repository of the link."""
+    for written in {one.span[0] for fix in fixes.fixes for one in fix.replacements if one.span}:
+        link, file = Path(written), Path(written).resolve()
+        top = next((folder for folder in link.parents if (folder / ".git").exists()), link.parent).resolve()
+        if not file.is_relative_to(top):
+            fixes.leave_file(str(file), f"{written} is a link to {file}, which is outside of {top}.")
+
+
+def _leave_fixed(fixes: Fixes) -> None:
+    """Leave the files alone that nobody may write."""
+    for file in fixes.by_file():
+        if not os.access(file, os.W_OK):
+            fixes.leave_file(file, f"{_name(Path(file))} cannot be written: it is read-only.")
 
 
 def _leave_unsaved(fixes: Fixes) -> None:
