@@ -21,12 +21,12 @@ from autoprefetch.advise.proposing import Proposal
 from autoprefetch.advise.reading import How, Use, uses_of
 from autoprefetch.advise.scanning import Scanned, names_of_auto, scan
 from autoprefetch.advise.shadowing import names_in, shadowed
+from autoprefetch.advise.ties import IN_SLICE
 from autoprefetch.advise.trees import same, tree_of
 from autoprefetch.advise.writing import Edit
 from autoprefetch.learn.profiles import Span
 from autoprefetch.observe.callsites import Location, is_application
 
-TIES = "rows with equal sort keys may change places"
 _NAMES = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 _POSITIONS_IN_STRINGS = (3, 12)
 """The Python from which on what is in an f-string has its place in the source (PEP 701)."""
@@ -90,7 +90,7 @@ def is_own(edit: Edit, proposal: Proposal) -> bool:
 def _doubts(proposal: Proposal, codes: Sequence[str], run: Run) -> Iterator[str]:
     suggestion, origin = proposal.suggestion, proposal.origin
     assert origin is not None
-    yield from (note for note in suggestion.notes if TIES in note)
+    yield from (note for note in suggestion.notes if IN_SLICE in note)
     for line in suggestion.imports:
         if reason := why_not_imported(line.split()[1], origin.module):
             yield f"{reason}."

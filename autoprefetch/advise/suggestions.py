@@ -13,7 +13,8 @@ from autoprefetch.advise.derived import changes_for
 from autoprefetch.advise.removing import Removal
 from autoprefetch.advise.savings import Basis, saving
 from autoprefetch.advise.tables import counted
-from autoprefetch.advise.writing import Change, DerivedQuery, Edit, Writer, quoted
+from autoprefetch.advise.ties import note_on
+from autoprefetch.advise.writing import Change, DerivedQuery, Edit, Writer
 from autoprefetch.learn.profiles import Path, Profile
 from autoprefetch.learn.times import Times
 from autoprefetch.plan.choosing import IGNORED
@@ -220,7 +221,7 @@ def suggestion_for(
         queries_after=after,
         measured=measured is not None,
         accessed_at=_places(plan, profile),
-        notes=(*notes, *_notes(plan), *writer.unwritten),
+        notes=(*notes, *note_on(plan, form), *writer.unwritten),
         evaluations=round(evaluations),
         used=min((share_of_use(profile, path) for path in paths if path in profile.usages), default=0.0),
         left=_left(plan, profile, derived, ignored),
@@ -281,15 +282,6 @@ def predicted_queries(plan: Plan, profile: Profile, derived: tuple[DerivedQuery,
 def _places(plan: Plan, profile: Profile) -> dict[str, str]:
     eager = sorted(plan.eager_paths())
     return {LOOKUP_SEP.join(path): profile.usages[path].first_access for path in eager if path in profile.usages}
-
-
-def _notes(plan: Plan) -> tuple[str, ...]:
-    joined = [LOOKUP_SEP.join(branch.path) for branch in plan.walk() if branch.advises_join]
-    if not joined:
-        return ()
-    lookups = ", ".join(map(quoted, joined))
-    note = f"the ordering is not total, so with select_related({lookups}) rows with equal sort keys may change places; "
-    return (note + "autoprefetch prefetches instead.",)
 
 
 def _laid_out(expression: str, methods: Sequence[str]) -> str:

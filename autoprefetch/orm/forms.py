@@ -64,6 +64,7 @@ def form_of(queryset: Any, targets: frozenset[type[Model]] = frozenset()) -> For
     names, is_defer = query.deferred_loading
     nested = bool(names) and any(LOOKUP_SEP in name for name in names)
     fixed = frozenset(_fixed(query))
+    is_single = any(key <= fixed for key in unique_keys(model)) or _is_asked_by_get(query)
     return Form(
         model=model,
         no_joins=_no_joins(queryset, nested),
@@ -72,7 +73,8 @@ def form_of(queryset: Any, targets: frozenset[type[Model]] = frozenset()) -> For
         ordering=tuple(_ordering(query)),
         is_ordered_by_model=_is_ordered_by_model(query),
         fixed=fixed,
-        is_single=any(key <= fixed for key in unique_keys(model)) or _is_asked_by_get(query),
+        is_single=is_single,
+        is_sliced=query.is_sliced and not is_single,
         joined=frozenset(_joined(model, query.select_related)) if query.select_related else _NOTHING,
         prefetched=prefetched,
         is_partial=nested,

@@ -26,6 +26,7 @@ class Form:
         is_ordered_by_model: whether the rows are in the ordering that their model has by default.
         fixed: columns that a filter holds at one value (attnames).
         is_single: whether the filters or `get()` allow one row only.
+        is_sliced: whether it takes a slice, so that the ordering chooses the rows.
         joined: paths that the caller joins.
         prefetched: paths that the caller prefetches.
         is_partial: whether `only()` or `defer()` reaches into a relation, whose columns may then be missing.
@@ -43,6 +44,7 @@ class Form:
     is_ordered_by_model: bool = False
     fixed: frozenset[str] = frozenset()
     is_single: bool = False
+    is_sliced: bool = False
     joined: frozenset[Path] = frozenset()
     prefetched: frozenset[Path] = frozenset()
     is_partial: bool = False
@@ -77,7 +79,8 @@ def agreeing(forms: Sequence[Form]) -> list[Form]:
     """Return the ways in which a queryset is written, each with what any of them forbids and has taken."""
     no_annotations = next((form.no_annotations for form in forms if form.no_annotations), "")
     gives = frozenset().union(*(form.gives for form in forms))
-    return [replace(form, no_annotations=no_annotations, gives=gives) for form in forms]
+    is_sliced = any(form.is_sliced for form in forms)
+    return [replace(form, no_annotations=no_annotations, is_sliced=is_sliced, gives=gives) for form in forms]
 
 
 @cache

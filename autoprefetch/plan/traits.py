@@ -21,6 +21,7 @@ _FLAGS = {
     "by the ordering of its model": "is_ordered_by_model",
     "reaches into a relation": "is_partial",
     "names columns": "names_columns",
+    "takes a slice": "is_sliced",
 }
 _REASONS = {
     "takes no join": "no_joins",

@@ -22,6 +22,7 @@ QUERYSETS: dict[str, Any] = {
     "joins author; joins publisher; joins publisher/city": lambda: Book.objects.order_by("title").select_related(
         "author", "publisher__city"
     ),
+    "takes a slice": lambda: Book.objects.order_by("title")[:3],
     "prefetches tags; prefetches tags/books": lambda: Book.objects.order_by("title").prefetch_related(
         Prefetch("tags__books")
     ),
