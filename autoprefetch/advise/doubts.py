@@ -13,14 +13,14 @@ from django.apps import apps
 from django.db.models import Field
 
 from autoprefetch.advise.attributes import asked_at, attributes_of, given_at, meaning_of
+from autoprefetch.advise.bindings import names_in, shadowed
 from autoprefetch.advise.chains import is_queryset
-from autoprefetch.advise.importing import exported, why_not_imported
+from autoprefetch.advise.consumers import How, Use, uses_of
+from autoprefetch.advise.imports import exported, why_not_imported
 from autoprefetch.advise.locating import module_of
 from autoprefetch.advise.loops import is_in_loop_over
 from autoprefetch.advise.proposing import Proposal
-from autoprefetch.advise.reading import How, Use, uses_of
 from autoprefetch.advise.scanning import Scanned, names_of_auto, scan
-from autoprefetch.advise.shadowing import names_in, shadowed
 from autoprefetch.advise.ties import IN_SLICE
 from autoprefetch.advise.trees import same, tree_of
 from autoprefetch.advise.writing import Edit

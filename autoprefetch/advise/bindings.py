@@ -1,4 +1,4 @@
-"""Shadowing: the names that code would use at a place, where the source around it gives them another meaning."""
+"""Bindings: the names that code would use at a place, where the source around it gives them another meaning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading: what the code around an expression does with the queryset that it gives, as far as its function shows.
+"""Consumers: what the code around an expression does with the queryset that it gives, as far as its function shows.
 
 A list may stand in the place of a queryset that is only read for its rows, and methods may be appended to one that
 nothing else is built from.

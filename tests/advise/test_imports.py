@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from autoprefetch.advise.importing import why_not_imported
+from autoprefetch.advise.imports import why_not_imported
 
 #: What `mine.a` has, of `mine.b`, which it is to be imported into.
 CIRCULAR = {

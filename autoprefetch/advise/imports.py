@@ -1,4 +1,4 @@
-"""Importing: which modules of the project import which while they are imported themselves, read from the source."""
+"""Imports: which modules of the project import which while they are imported themselves, read from the source."""
 
 from __future__ import annotations
 
