@@ -450,13 +450,19 @@ def test_what_was_learned_is_brought_when_a_process_ends_or_forks(
     argument: str, known: dict[str, int], tmp_path: Path
 ) -> None:
     """Once: what waits at a fork is its parent's, and the child has a thread of its own. No warning is raised."""
+    found = known_after(ENDING, argument, tmp_path)
+    assert {key: history.evaluations for key, history in found.items()} == known
+
+
+def known_after(program: str, argument: str, folder: Path) -> dict[str, History]:
+    """Run a program that is given a file and an argument, and return what the file knows afterwards."""
     from autoprefetch.learn.stores.file import FileStore
 
     if argument == "fork" and not hasattr(os, "fork"):
         pytest.skip("this system does not fork")
-    path = tmp_path / "known.json"
+    path = folder / "known.json"
     run = subprocess.run(
-        [sys.executable, "-W", "error", "-c", ENDING, str(path), argument],
+        [sys.executable, "-W", "error", "-c", program, str(path), argument],
         capture_output=True,
         text=True,
         timeout=60,
@@ -464,7 +470,7 @@ def test_what_was_learned_is_brought_when_a_process_ends_or_forks(
         cwd=Path(__file__).parents[2],
     )
     assert (run.returncode, run.stderr) == (0, "")
-    assert {key: history.evaluations for key, history in FileStore(path).items()} == known
+    return dict(FileStore(path).items())
 
 
 EVALUATING = """
@@ -502,21 +508,8 @@ def test_what_was_evaluated_last_is_brought_when_a_process_ends_or_forks(
     argument: str, known: int, tmp_path: Path
 ) -> None:
     """Outside of a request nothing else would merge it; and what was evaluated before a fork counts once."""
-    from autoprefetch.learn.stores.file import FileStore
-
-    if argument == "fork" and not hasattr(os, "fork"):
-        pytest.skip("this system does not fork")
-    path = tmp_path / "known.json"
-    run = subprocess.run(
-        [sys.executable, "-W", "error", "-c", EVALUATING, str(path), argument],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        cwd=Path(__file__).parents[2],
-    )
-    assert (run.returncode, run.stderr) == (0, "")
-    assert [history.evaluations for _, history in FileStore(path).items()] == [known]
+    found = known_after(EVALUATING, argument, tmp_path)
+    assert [history.evaluations for history in found.values()] == [known]
 
 
 def test_no_thread_is_started_before_it_is_needed(front: Front) -> None:
