@@ -22,7 +22,7 @@ from autoprefetch.advise.loops import is_in_loop_over
 from autoprefetch.advise.proposing import Proposal
 from autoprefetch.advise.scanning import Scanned, names_of_auto, scan
 from autoprefetch.advise.ties import IN_SLICE
-from autoprefetch.advise.trees import same, tree_of
+from autoprefetch.advise.trees import same, text_at, tree_of
 from autoprefetch.advise.writing import Edit
 from autoprefetch.learn.profiles import Span
 from autoprefetch.observe.callsites import Location, is_application
@@ -106,7 +106,7 @@ def _doubts(proposal: Proposal, codes: Sequence[str], run: Run) -> Iterator[str]
 def _of_code(place: Span, replaced: str, names: Iterable[str]) -> Iterator[str]:
     if name := shadowed(names, place):
         yield f"the code needs {name}, which means something else there."
-    if _is_in_string(place, replaced):
+    if _is_in_string(place, replaced) and (text_at(place) or "nothing") not in replaced:
         yield f"{replaced} stands in an f-string, whose parts have no place in the source before Python 3.12."
 
 

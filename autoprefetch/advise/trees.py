@@ -67,6 +67,15 @@ def expression_at(place: Span, written: str) -> ast.expr | None:
     return next((node for node in nodes if ast.dump(node) == wanted), None)
 
 
+def text_at(place: Span) -> str:
+    """Return what stands at a place in the source; "" where there is no such place."""
+    if not place:
+        return ""
+    _, line, end_line, column, end_column = place
+    node = ast.Constant(None, lineno=line, end_lineno=end_line, col_offset=column, end_col_offset=end_column)
+    return ast.get_source_segment("".join(linecache.getlines(place[0])), node) or ""
+
+
 def parents_in(file: str) -> dict[ast.AST, ast.AST]:
     """Return the node around each node of the syntax tree of a file."""
     return _parents(tree_of(file))
