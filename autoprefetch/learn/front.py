@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
@@ -148,7 +149,9 @@ class Front:
             with self._lock:
                 if not self._is_running():
                     self._thread = threading.Thread(target=self._work, name="autoprefetch", daemon=True)
-                    self._thread.start()
+                    # Where none can be started, as when Python 3.12 ends, what is to be brought waits for `close`.
+                    with suppress(RuntimeError):
+                        self._thread.start()
 
     def _is_running(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
@@ -282,6 +285,7 @@ class Front:
         self.collect()
         thread = self._thread
         if thread is None or not thread.is_alive():
+            self._flush()
             return
         self._jobs.put(self._flush)
         self._jobs.put(None)
