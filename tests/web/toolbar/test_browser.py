@@ -87,7 +87,11 @@ def test_the_style_sheet_is_in_force_in_both_themes(browser, server, database):
         with visiting(browser, server, color_scheme=scheme) as visit:
             opened(visit, f"/books/?{scheme}")
             mark = visit.page.locator("#AutoprefetchPanel td .mark.batched").first
-            assert mark.evaluate("(mark) => getComputedStyle(mark).backgroundColor") == colour
+            # The panel links to the style sheet, which comes after it.
+            visit.page.wait_for_function(
+                "([mark, colour]) => getComputedStyle(mark).backgroundColor === colour",
+                arg=[mark.element_handle(), colour],
+            )
 
 
 def test_a_past_request_is_opened_from_the_history(browser, server, database):
