@@ -63,6 +63,8 @@ def own() -> Any:
 
 
 def often(evaluate: Callable[[], object], times: int = TIMES) -> None:
+    gc.collect()
+    gc.freeze()  # what is there already is looked at once, and not after each evaluation
     for _ in range(times):
         evaluate()
         gc.collect()
