@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -73,11 +73,6 @@ def advised(standing: Standing, history: History) -> Advised:
     if form is not None:
         form, *_ = agreeing([form, *forms_from(form.model, history.profile.forms)])
     return Advised(site.name, site.origin, mark.manager, mark.by_scope, form, choices, below)
-
-
-def ordering_of(form: Form | None) -> Sequence[Any]:
-    """Return what rows are ordered by because their model says so; nothing where the queryset says it."""
-    return tuple(form.model._meta.ordering or ()) if form is not None and form.is_ordered_by_model else ()
 
 
 def derived_queries(site: Advised, profile: Profile, model: type[Model]) -> tuple[DerivedQuery, ...]:
@@ -179,7 +174,6 @@ def suggestion(
         expression=source.expression if source else "",
         names=names_at(site.origin) if site.origin is not None else {},
         manager=site.manager if source else "",
-        ordering=ordering_of(site.form),
         form=site.form,
         ignored=frozenset(path for path in profile.usages if stays_lazy(site.choices, plan.model, path)),
         derived=derived_queries(site, profile, plan.model),

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from autoprefetch.advise.scanning import Scanned
-from autoprefetch.advise.trees import parsed
+from autoprefetch.advise.trees import expression_of, parsed
 from autoprefetch.advise.writing import Edit
 
 _ASKING = frozenset({"getattr", "hasattr"})
@@ -22,7 +22,7 @@ def attributes_of(edit: Edit) -> frozenset[str]:
     if not edit.name:
         return frozenset()
     receiver = _unparsed(edit.receiver)
-    nodes = ast.walk(ast.parse(f"({edit.code}\n)", mode="eval"))
+    nodes = ast.walk(expression_of(edit.code))
     found = (node for node in nodes if isinstance(node, ast.Attribute) and ast.unparse(node.value) == receiver)
     return frozenset({edit.name, *(node.attr for node in found)})
 
@@ -33,7 +33,7 @@ def meaning_of(expression: str, receiver: str) -> str:
 
 
 def _unparsed(expression: str) -> str:
-    return ast.unparse(ast.parse(f"({expression}\n)", mode="eval"))
+    return ast.unparse(expression_of(expression))
 
 
 def given_at(name: str, source: Iterable[Scanned]) -> str:

@@ -6,7 +6,7 @@ import ast
 import builtins
 from collections.abc import Iterable
 
-from autoprefetch.advise.trees import COMPREHENSIONS, FUNCTIONS, around, bound_by, own_of, tree_of
+from autoprefetch.advise.trees import COMPREHENSIONS, FUNCTIONS, around, bound_by, expression_of, own_of, tree_of
 from autoprefetch.learn.profiles import Span
 
 _BUILTINS = frozenset(dir(builtins))
@@ -15,7 +15,7 @@ _SCOPES = (*FUNCTIONS, ast.ClassDef, *COMPREHENSIONS)
 
 def names_in(code: str) -> frozenset[str]:
     """Return the names that an expression uses."""
-    return frozenset(node.id for node in ast.walk(ast.parse(f"({code}\n)", mode="eval")) if isinstance(node, ast.Name))
+    return frozenset(node.id for node in ast.walk(expression_of(code)) if isinstance(node, ast.Name))
 
 
 def shadowed(names: Iterable[str], place: Span) -> str:

@@ -6,11 +6,10 @@ import ast
 import linecache
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from autoprefetch.advise.aggregating import Aggregate, aggregates_of
-from autoprefetch.advise.trees import same
+from autoprefetch.advise.trees import around, expression_of, parents_in, position, same, tree_of
 from autoprefetch.learn.profiles import Span
 
 BUILDING = frozenset({"all", "distinct", "exclude", "filter", "order_by", "reverse", "select_related"})
@@ -65,22 +64,15 @@ def chain_of(span: Span, accessor: str) -> Chain | None:
     Returns:
         None unless the whole chain is plain queryset methods with literal arguments.
     """
+    found = _outermost(span)
+    return None if found is None or not span else _chain("".join(linecache.getlines(span[0])), found, accessor, span[0])
+
+
+def _outermost(span: Span) -> ast.expr | None:
     if not span:
         return None
-    linecache.checkcache(span[0])
-    lines = tuple(linecache.getlines(span[0]))
-    try:
-        found = _outermost(lines, span)
-    except (SyntaxError, ValueError):
-        return None
-    return None if found is None else _chain("".join(lines), found, accessor, span[0])
-
-
-@lru_cache(maxsize=32)
-def _outermost(lines: tuple[str, ...], span: tuple[str, int, int, int, int]) -> ast.expr | None:
-    tree = ast.parse("".join(lines))
-    parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
-    node = next((node for node in ast.walk(tree) if isinstance(node, ast.expr) and _span(node) == span[1:]), None)
+    parents, nodes = parents_in(span[0]), around(tree_of(span[0]), span)
+    node = next((one for one in nodes if isinstance(one, ast.expr) and position(one) == span[1:]), None)
     while node is not None:
         parent = parents.get(node)
         is_link = (isinstance(parent, (ast.Attribute, ast.Subscript)) and parent.value is node) or (
@@ -93,10 +85,6 @@ def _outermost(lines: tuple[str, ...], span: tuple[str, int, int, int, int]) -> 
             return parent
         node = parent
     return None
-
-
-def _span(node: ast.expr) -> tuple[int, int | None, int, int | None]:
-    return node.lineno, node.end_lineno, node.col_offset, node.end_col_offset
 
 
 def _is_aggregating(node: ast.expr) -> bool:
@@ -139,7 +127,7 @@ def _chain(source: str, node: ast.expr, accessor: str, file: str) -> Chain | Non
 
 def is_queryset(expression: str) -> bool:
     """Tell whether an expression that derives a query gives its queryset, and no value of it."""
-    node = ast.parse(f"({expression}\n)", mode="eval").body
+    node = expression_of(expression)
     is_value = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ENDING
     is_key = isinstance(node, ast.Subscript) and bool(_key(node))
     return not (is_value or is_key or _is_aggregating(node))

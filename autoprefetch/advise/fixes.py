@@ -6,23 +6,22 @@ What cannot be changed with certainty stays as it is, and says why.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from django.db.models.constants import LOOKUP_SEP
 
 from autoprefetch.advise.doubts import Run, is_own, why_not
+from autoprefetch.advise.keeping import path_with_place
 from autoprefetch.advise.proposing import Proposal
 from autoprefetch.advise.sources import not_written
 from autoprefetch.advise.suggestions import Suggestion
 from autoprefetch.advise.writing import Edit
-from autoprefetch.learn.histories import History
+from autoprefetch.learn.histories import UNKNOWN, History
 from autoprefetch.learn.profiles import Span
 
 _LONG = 80
 _NOTHING_KNOWN: Mapping[str, History] = {}
-_SHAPE = re.compile(r"\([^)]*\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,16 +138,10 @@ def fixes_for(
             taken |= {one.span: one for one in replacements}
             found.fixes.append(Fix(name, replacements, proposal.suggestion.notes))
             if left and not keep_auto:
-                read = ", ".join(_read(lookup, known.get(proposal.key)) for lookup in left)
+                profile = known.get(proposal.key, UNKNOWN).profile
+                read = ", ".join(path_with_place(tuple(lookup.split(LOOKUP_SEP)), profile) for lookup in left)
                 found.remarks.append(f"{name} stays in auto(): nothing else batches {read}.")
     return found
-
-
-def _read(lookup: str, history: History | None) -> str:
-    """Name a relation path for people, with where it is read."""
-    usage = history.profile.usages.get(tuple(lookup.split(LOOKUP_SEP))) if history is not None else None
-    place = f" (read at {usage.first_access})" if usage is not None and usage.first_access else ""
-    return _SHAPE.sub("", lookup) + place
 
 
 def _by_call(proposals: Iterable[Proposal], found: Fixes) -> Iterator[Proposal]:

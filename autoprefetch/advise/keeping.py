@@ -34,8 +34,8 @@ def kept(site: Advised, plan: Plan, profile: Profile) -> str:
     changes_for(writer, queries, site.form, profile)
     seen = {query.path for query in queries}
     unseen = [path for path in paths if is_derived(path) and path not in seen]
-    reasons = [f"The expression behind {_named(path, profile)} is not recognised." for path in unseen]
-    what = ", ".join(_named(path, profile) for path in paths)
+    reasons = [f"The expression behind {path_with_place(path, profile)} is not recognised." for path in unseen]
+    what = ", ".join(path_with_place(path, profile) for path in paths)
     return " ".join([f"{site.name} keeps auto(), which alone loads {what} for all rows.", *writer.unwritten, *reasons])
 
 
@@ -45,8 +45,8 @@ def _repeated(profile: Profile) -> Iterator[Path]:
             yield path
 
 
-def _named(path: Path, profile: Profile) -> str:
+def path_with_place(path: Path, profile: Profile) -> str:
     """Name a path for people, who know of no shapes of queries but of the lines that ask them."""
     lookup = LOOKUP_SEP.join(step.partition("(")[0] for step in path)
-    place = profile.usages[path].first_access
-    return f"{lookup} (at {place})" if place else lookup
+    usage = profile.usages.get(path)
+    return f"{lookup} (read at {usage.first_access})" if usage is not None and usage.first_access else lookup

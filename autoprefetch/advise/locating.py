@@ -18,6 +18,7 @@ from importlib.util import find_spec
 
 from autoprefetch.advise.chains import Chain, chain_of
 from autoprefetch.advise.keys import Place
+from autoprefetch.advise.trees import parsed
 from autoprefetch.learn.profiles import Span
 from autoprefetch.observe.callsites import Location
 from autoprefetch.observe.expressions import called, digest_of
@@ -144,11 +145,7 @@ def _expressions(file: str) -> list[_Found]:
 
 @lru_cache(maxsize=32)
 def _parsed(lines: tuple[str, ...]) -> list[_Found]:
-    try:
-        tree = ast.parse("".join(lines))
-    except SyntaxError:
-        return []
-    return list(_within(tree, ""))
+    return list(_within(parsed(lines), ""))
 
 
 def _within(node: ast.AST, function: str) -> Iterator[_Found]:

@@ -14,6 +14,7 @@ from libcst.metadata import MetadataWrapper, PositionProvider
 
 from autoprefetch.advise.fixes import Replacement
 from autoprefetch.advise.scanning import names_of_auto, names_to_keep
+from autoprefetch.advise.trees import same
 from autoprefetch.observe.comments import without_ignore
 
 _IMPORT = re.compile(r"from (?P<module>\S+) import (?P<name>\w+)( as (?P<alias>\w+))?")
@@ -66,12 +67,12 @@ def _node(module: cst.Module, positions: Any, one: Replacement) -> cst.CSTNode:
     _, line, end_line, column, end_column = one.span or ("", 0, 0, 0, 0)
     lines = re.split(r"\r\n|\r|\n", module.code)  # `splitlines` would also end one at a form feed
     start, end = (line, _characters(lines, line, column)), (end_line, _characters(lines, end_line, end_column))
-    wanted = _tree(one.written)
+    wanted = same(one.written)
     for node, place in positions.items():
         if not isinstance(node, cst.BaseExpression):
             continue
         begins, ends = (place.start.line, place.start.column), (place.end.line, place.end.column)
-        if begins <= start and end <= ends and _tree(module.code_for_node(node)) == wanted:
+        if begins <= start and end <= ends and same(module.code_for_node(node)) == wanted:
             return node
     msg = f"{one.written!r:.80} is not at line {line} any more"
     raise NotFoundError(msg)
@@ -98,14 +99,6 @@ def _called(callee: cst.BaseExpression) -> str:
 def _characters(lines: list[str], line: int, column: int) -> int:
     """Turn a column in bytes of UTF-8 into one in characters."""
     return len(lines[line - 1].encode()[:column].decode(errors="replace")) if 0 < line <= len(lines) else column
-
-
-def _tree(code: str) -> str:
-    """Return what two ways to lay out the same expression have in common."""
-    try:
-        return ast.dump(ast.parse(f"({code}\n)", mode="eval"))
-    except SyntaxError:  # a part of something else, such as the text in an f-string
-        return ""
 
 
 class _Replacing(cst.CSTTransformer):

@@ -161,7 +161,6 @@ def suggestion_for(
     expression: str,
     names: Mapping[str, Any],
     manager: str = "",
-    ordering: Sequence[Any] = (),
     form: Form | None = None,
     ignored: frozenset[Path] = frozenset(),
     derived: tuple[DerivedQuery, ...] = (),
@@ -179,7 +178,6 @@ def suggestion_for(
         expression: the queryset expression that methods can be appended to, or "".
         names: what the module of the call site has bound, so that only missing imports are named.
         manager: the name of the manager where the expression is a model class, else "".
-        ordering: what the rows are ordered by because their model says so, and for no other reason.
         form: how the queryset is written, where that is known.
         ignored: the paths that are to stay lazy.
         derived: the derived queries that can be written as code.
@@ -190,9 +188,10 @@ def suggestion_for(
     Returns:
         None when the plan loads nothing ahead.
     """
+    form = form or Form(plan.model)
+    ordering = form.ordering_of_model
     # A slice can be ordered no more.
     writer = Writer(names, [None] if ordering and expression.endswith("]") else ordering, _loaded(plan))
-    form = form or Form(plan.model)
     writer.taken |= form.gives
     changes = changes_for(writer, [query for query in derived if query.path not in ignored], form, profile)
     if plan.is_empty and not changes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db.models.constants import LOOKUP_SEP
 
+from autoprefetch.advise.writing import quoted
 from autoprefetch.plan.forms import Form
 from autoprefetch.plan.plans import Plan
 
@@ -23,7 +24,7 @@ def note_on(plan: Plan, form: Form) -> tuple[str, ...]:
     joined = [LOOKUP_SEP.join(branch.path) for branch in plan.walk() if branch.advises_join]
     if not joined:
         return ()
-    lookups = ", ".join(f'"{lookup}"' for lookup in joined)
+    lookups = ", ".join(map(quoted, joined))
     what = IN_SLICE if form.is_sliced else _IN_ORDER
     note = f"the ordering is not total, so with select_related({lookups}) {what}; autoprefetch prefetches instead."
     return (note,)

@@ -86,11 +86,20 @@ def _parents(tree: ast.Module) -> dict[ast.AST, ast.AST]:
     return {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
 
 
+def expression_of(written: str) -> ast.expr:
+    """Return the syntax tree of an expression, over however many lines it is written.
+
+    Raises:
+        SyntaxError: it is none.
+    """
+    return ast.parse(f"({written}\n)", mode="eval").body
+
+
 def same(written: str) -> str:
     """Return what two ways to lay out the same expression have in common; "" where it is none."""
     try:
-        return ast.dump(ast.parse(f"({written}\n)", mode="eval").body)
-    except SyntaxError:
+        return ast.dump(expression_of(written))
+    except SyntaxError:  # a part of something else, such as the text in an f-string
         return ""
 
 

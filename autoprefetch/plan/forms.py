@@ -53,6 +53,11 @@ class Form:
     elsewhere: frozenset[str] = frozenset()
     gives: frozenset[str] = frozenset()
 
+    @property
+    def ordering_of_model(self) -> tuple[Any, ...]:
+        """What the rows are ordered by because their model says so, and for no other reason."""
+        return tuple(self.model._meta.ordering or ()) if self.is_ordered_by_model else ()
+
     def is_totally_ordered(self, known: frozenset[str] = frozenset()) -> bool:
         """Tell whether no two rows compare equal in the ordering, so that it allows one sequence only.
 

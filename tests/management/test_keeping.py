@@ -59,7 +59,7 @@ def test_what_is_recognised_and_not_written_says_why() -> None:
     printed, beside = suggested()
     assert "Nothing to suggest" in printed
     assert beside.startswith("any_tags (tests/management/test_keeping.py:")
-    assert "keeps auto(), which alone loads tags (at tests/management/test_keeping.py:" in beside
+    assert "keeps auto(), which alone loads tags (read at tests/management/test_keeping.py:" in beside
     assert "and Exists is for a reverse foreign key." in beside
 
 
@@ -67,7 +67,7 @@ def test_what_is_not_recognised_is_named_by_its_line() -> None:
     """The shape of a query tells people nothing."""
     see(large_copies)
     beside = suggested()[1]
-    assert "The expression behind copies (at tests/management/test_keeping.py:" in beside
+    assert "The expression behind copies (read at tests/management/test_keeping.py:" in beside
     assert "copies(" not in beside
 
 
